@@ -1,0 +1,361 @@
+"""Every setting, typed, with one sentence and a unit.
+
+In: nothing. Out: the shapes that `config.load` fills from TOML and environment. Defaults are what
+a careful operator would choose; where a default has a precedent or a reason, it stands beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class Duration(float):
+    """Seconds. Written `"250ms"`, `"30s"`, `"5m"`, `"4h"`, `"7d"`; a bare number is refused."""
+
+
+class Size(int):
+    """Octets. Written `"64KiB"`, `"16MiB"`, `"1GiB"`; a bare number is octets."""
+
+
+class Section(
+    msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=False, frozen=True
+):
+    """A table of the configuration; unknown keys are refused by name."""
+
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+"""Names stand in ids, metric labels and lane keys, so they keep to a safe alphabet."""
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+Scope = Literal["messages:write", "messages:read", "moderation", "optouts", "admin"]
+
+
+class Tls(Section, frozen=True):
+    """A server's certificate."""
+
+    certificate: str
+    """PEM file with the chain, leaf first."""
+    key: str
+    """PEM file with the private key."""
+
+
+class Http(Section, frozen=True):
+    """The customers' HTTP API."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the default keeps an unconfigured gateway private."""
+    port: Port = 8080
+    """TCP port; 0 lets the system choose."""
+    tls: Tls | None = None
+    """Serve HTTPS directly; without it a TLS proxy belongs in front."""
+    max_body: Size = Size(16 << 20)
+    """Largest JSON body, octets; streams of recipients are not limited by it."""
+    requests_per_second: Positive = 2_000
+    """Requests one key may make each second, on average; beyond it 429."""
+    max_concurrent: Positive = 1_000
+    """Requests being worked on at once; beyond it 503 with Retry-After."""
+
+
+class Ops(Section, frozen=True):
+    """Metrics and health, on their own port so that it can stay inside."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 9090
+    """TCP port; 0 lets the system choose."""
+
+
+class StoreSettings(Section, frozen=True):
+    """Where messages are kept."""
+
+    path: str = "data/aldis.db"
+    """SQLite file; its directory is created, readable by its owner only."""
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    """FULL: accepted means on disk. NORMAL can lose the last commits in a power cut."""
+    cache: Size = Size(64 << 20)
+    """SQLite page cache, octets."""
+    max_waiting: Positive = 20_000_000
+    """Messages that may wait before new ones are answered 503; about 250 octets of disk each."""
+    keep_text: Duration = Duration(7 * 86_400)
+    """How long texts stay after a message ended."""
+    keep_messages: Duration = Duration(90 * 86_400)
+    """How long messages and their numbers stay after they ended."""
+    keep_events: Duration = Duration(3 * 86_400)
+    """How long the event log stays for replay; endpoints slower than this lose events, counted."""
+    keep_receipts: Duration = Duration(86_400)
+    """How long a receipt without a message waits for its response before it is an orphan."""
+    receipt_timeout: Duration = Duration(3 * 86_400)
+    """How long after its submission a message waits for a receipt before it ends as `unknown`."""
+
+
+class Log(Section, frozen=True):
+    """The log: one JSON object a line on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe level written."""
+    format: Literal["json", "text"] = "json"
+    """`text` is for a person at a terminal."""
+
+
+class Webhooks(Section, frozen=True):
+    """Delivery of events to customers."""
+
+    allow_private: bool = False
+    """Whether targets may be on private, loopback or link-local networks."""
+    timeout: Duration = Duration(15)
+    """How long a target may take to answer 2xx (the Standard Webhooks' advice is 15-30 s)."""
+    concurrency: Positive = 4
+    """POSTs under way at once to one endpoint."""
+    max_wait: Duration = Duration(1)
+    """How long an event may wait for others to fill a batch."""
+    max_events: Annotated[int, Meta(ge=1, le=500)] = 500
+    """Events in one batch."""
+
+
+class Gateway(Section, frozen=True):
+    """The process."""
+
+    node: Annotated[int, Meta(ge=0, le=1023)] = 0
+    """Number of this node in ids; distinct for gateways that share data."""
+    drain_timeout: Duration = Duration(30)
+    """How long a stop waits for answers on the wire; Kubernetes grants 30 s by default."""
+
+
+class Key(Section, frozen=True):
+    """An API key given in the configuration: exactly one of value, hash, env."""
+
+    value: str | None = None
+    """The key itself; for trials. In production prefer `hash` or `env`."""
+    hash: str | None = None
+    """SHA-256 of the key in hex, as `aldis keys hash` prints it."""
+    env: str | None = None
+    """Environment variable that holds the key."""
+    scopes: tuple[Scope, ...] = ("messages:write", "messages:read")
+    """What the key may do."""
+    networks: tuple[str, ...] = ()
+    """CIDR networks it may be used from; empty for any."""
+
+
+class WebhookEndpoint(Section, frozen=True):
+    """An endpoint given in the configuration."""
+
+    url: str
+    """Where events are posted."""
+    secret: str | None = None
+    """`whsec_` and base64 of 24-64 octets."""
+    secret_env: str | None = None
+    """Environment variable that holds the secret; exactly one of secret, secret_env."""
+    types: tuple[str, ...] = ()
+    """Event types wanted; empty for all."""
+    batched: bool = True
+    """Status events in lists of up to 500."""
+
+
+class Account(Section, frozen=True):
+    """A tenant."""
+
+    name: Name
+    """Its name in the API, the metrics and the store."""
+    keys: tuple[Key, ...] = ()
+    """API keys; more can be made with `aldis keys create`."""
+    webhooks: tuple[WebhookEndpoint, ...] = ()
+    """Endpoints; more can be made through the API."""
+    senders: tuple[str, ...] = ("*",)
+    """Sender names and numbers it may use; `*` for any."""
+    default_sender: str | None = None
+    """Sender of messages that name none."""
+    default_region: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    """ISO 3166 code national numbers are read in (`06 12 ...`); without it they are refused."""
+    countries: tuple[Annotated[str, Meta(pattern=r"^([A-Z]{2}|\*)$")], ...] = ("*",)
+    """ISO 3166 codes it may send to; `*` for any."""
+    default_category: Literal["transactional", "service", "informational", "advertising"] = (
+        "service"
+    )
+    """Category of messages that name none."""
+    max_parts: Annotated[int, Meta(ge=1, le=255)] = 3
+    """Most parts of one message (3 = 459 characters); longer texts are refused, never cut."""
+    validity: Duration = Duration(86_400)
+    """How long a message may try to leave when it does not say itself."""
+    mobile_only: bool = True
+    """Refuse numbers that cannot be mobile."""
+    inbound_numbers: tuple[str, ...] = ()
+    """Our numbers whose replies belong to this account."""
+    max_waiting: Positive = 10_000_000
+    """Messages that may wait before the account is answered 429."""
+
+
+class CarrierTls(Section, frozen=True):
+    """TLS towards an operator; verified unless said otherwise."""
+
+    ca: str | None = None
+    """PEM file of the operator's CA; default: the system's."""
+    server_name: str | None = None
+    """Name to verify and send as SNI; default: the host."""
+    certificate: str | None = None
+    """Client certificate, PEM."""
+    key: str | None = None
+    """Client key, PEM."""
+    verify: bool = True
+    """Whether the certificate is checked."""
+
+
+class TonNpi(Section, frozen=True):
+    """Type of number and numbering plan for one kind of address."""
+
+    ton: Annotated[int, Meta(ge=0, le=255)]
+    """Type of number (SMPP 3.4 §5.2.5)."""
+    npi: Annotated[int, Meta(ge=0, le=255)]
+    """Numbering plan indicator (SMPP 3.4 §5.2.6)."""
+
+
+class StatusRule(Section, frozen=True):
+    """What one command_status of this carrier means, where it differs from the common table."""
+
+    action: Literal["throttle", "retry", "next_carrier", "reject", "fail"]
+    """throttle: not an attempt, slow down. retry: later, bounded. reject, fail: final."""
+    reason: str | None = None
+    """Reason code for the customer (`operator_blocked`, ...)."""
+
+
+class Carrier(Section, frozen=True):
+    """An operator or aggregator we bind to. All of it may also come from a profile file."""
+
+    name: Name
+    """Its name in routes, metrics and reports."""
+    profile: str | None = None
+    """Profile file whose settings apply where this table says nothing
+    (a name in `config/carriers/` or a path)."""
+    hosts: tuple[str, ...] = ()
+    """`host:port`, tried in turn."""
+    system_id: Annotated[str, Meta(max_length=15)] = ""
+    """Login (SMPP 3.4 §5.2.1: at most 15 octets)."""
+    password: str | None = None
+    """Password; at most 8 octets by the specification. Prefer `password_env`."""
+    password_env: str | None = None
+    """Environment variable that holds the password."""
+    system_type: Annotated[str, Meta(max_length=12)] = ""
+    """What the operator wants in system_type."""
+    interface_version: Literal["3.3", "3.4", "5.0"] = "3.4"
+    """SMPP version offered."""
+    address_range: Annotated[str, Meta(max_length=40)] = ""
+    """address_range of receiver binds."""
+    tls: CarrierTls | None = None
+    """Speak TLS."""
+    bind: Literal["trx", "tx+rx"] = "trx"
+    """One transceiver or a transmitter and a receiver for each bind."""
+    binds: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Parallel binds; operators typically allow 1-4."""
+    window: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    """Unanswered submits on one bind; operators typically allow 10."""
+    rate: Annotated[float, Meta(gt=0, le=1_000_000)] = 30.0
+    """PDUs per second over all binds; operators typically grant 30-150."""
+    burst: Positive | None = None
+    """PDUs that may leave at once after a pause; default: a tenth of a second's rate, at least
+    one window."""
+    connect_timeout: Duration = Duration(10)
+    """TCP, TLS and bind together."""
+    response_timeout: Duration = Duration(30)
+    """Until an unanswered submit is `outcome_unknown`."""
+    inactivity_timeout: Duration = Duration(0)
+    """Drop a link that carried no message for so long; 0: never, enquire_link tells."""
+    enquire_interval: Duration = Duration(30)
+    """Between our enquire_links on an idle link."""
+    enquire_always: bool = False
+    """Enquire under traffic too: some operators want it."""
+    enquire_minimum_gap: Duration = Duration(10)
+    """Never enquire more often: some operators forbid it."""
+    reconnect_min: Duration = Duration(1)
+    """First pause after a lost link; doubles, with jitter."""
+    reconnect_max: Duration = Duration(60)
+    """Longest pause after a lost link."""
+    refused_pause: Duration = Duration(300)
+    """Pause after refused credentials: hammering gets an account locked."""
+    alphabet: Literal["gsm", "latin1", "ascii"] = "gsm"
+    """What data_coding 0 means to this operator."""
+    data_coding: dict[Literal["gsm", "ucs2", "latin1", "ascii", "binary"], int] = {}
+    """data_coding values where they differ from the specification's."""
+    long_message: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
+    """How parts are tied together."""
+    source: dict[Literal["alphanumeric", "international", "short_code"], TonNpi] = {}
+    """TON/NPI of our senders where they differ from 5/0, 1/1, 3/0."""
+    destination: TonNpi = TonNpi(ton=1, npi=1)
+    """TON/NPI of recipients."""
+    short_code_digits: Annotated[int, Meta(ge=1, le=15)] = 8
+    """A numeric sender of at most so many digits is a short code."""
+    service_type: Annotated[str, Meta(max_length=5)] = ""
+    """service_type of every submit_sm."""
+    validity_format: Literal["none", "relative", "absolute"] = "relative"
+    """How validity_period is written."""
+    receipts: bool = True
+    """Ask for delivery receipts."""
+    message_id: Literal[
+        "auto", "as_is", "hex", "dec", "resp_hex_receipt_dec", "resp_dec_receipt_hex"
+    ] = "auto"
+    """How ids in responses and receipts relate; `auto` learns it."""
+    receipt_zone: str = "UTC"
+    """Time zone of the dates in receipts."""
+    status: dict[str, StatusRule] = {}
+    """command_status (`"0x58"` or `"ESME_RTHROTTLED"`) that mean something else here."""
+    max_attempts: Annotated[int, Meta(ge=1, le=20)] = 3
+    """Submissions to this carrier before the next one of the route is tried."""
+    retry_delay: Duration = Duration(5)
+    """Before a second attempt; doubles, with jitter."""
+    on_unknown: dict[
+        Literal["transactional", "service", "informational", "advertising"],
+        Literal["resend", "fail"],
+    ] = {}
+    """What to do with a submit nobody answered, where it differs from the default by category."""
+
+
+class RouteCarrier(Section, frozen=True):
+    """A carrier's place in a route."""
+
+    name: Name
+    """A `[[carrier]]`."""
+    weight: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """Its share of what carriers of the same rank can take."""
+    rank: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Higher ranks take over only while no lower one is up."""
+
+
+class Route(Section, frozen=True):
+    """A named choice of carriers. The most specific route wins: account, then longest prefix,
+    then country, then order in the file."""
+
+    name: Name
+    """Its name in reports."""
+    carriers: tuple[str | RouteCarrier, ...]
+    """Carrier names, or tables with weight and rank."""
+    prefixes: tuple[Annotated[str, Meta(pattern=r"^\+?[0-9]{1,15}$")], ...] = ()
+    """E.164 prefixes it serves; empty for any."""
+    countries: tuple[Annotated[str, Meta(pattern=r"^[A-Z]{2}$")], ...] = ()
+    """ISO 3166 codes it serves; empty for any."""
+    accounts: tuple[str, ...] = ()
+    """Accounts it serves; empty for any."""
+
+
+class Settings(Section, frozen=True):
+    """The whole configuration file."""
+
+    gateway: Gateway = Gateway()
+    """The process."""
+    http: Http = Http()
+    """The customers' HTTP API."""
+    ops: Ops = Ops()
+    """Metrics and health."""
+    store: StoreSettings = StoreSettings()
+    """Where messages are kept."""
+    log: Log = Log()
+    """The log."""
+    webhooks: Webhooks = Webhooks()
+    """Delivery of events."""
+    account: tuple[Account, ...] = ()
+    """Tenants."""
+    carrier: tuple[Carrier, ...] = ()
+    """Operators."""
+    route: tuple[Route, ...] = ()
+    """Ways from one to the other."""

@@ -1,0 +1,1 @@
+"""The gateway: asyncio stages around the pure `protocol`, wired by `app`."""

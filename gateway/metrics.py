@@ -1,0 +1,238 @@
+"""Every metric in one table, and the object the stages write to.
+
+In: counts and lists of observations. Out: the Prometheus exposition. Knows no stage. Labels are
+names from the configuration and codes from our tables, never numbers, texts or ids, so that the
+number of series has a limit.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""From a commit (1 ms) to a response timeout (30 s)."""
+
+WAITING: Final = (
+    0.01,
+    0.05,
+    0.1,
+    0.5,
+    1.0,
+    5.0,
+    30.0,
+    60.0,
+    300.0,
+    900.0,
+    3600.0,
+    21600.0,
+    86400.0,
+)
+"""From an idle queue to a day's backlog; receipts take as long as phones stay off."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One metric: what the exposition and the documentation say of it."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...]
+    buckets: tuple[float, ...] = ()
+
+
+TABLE: Final[list[Row]] = []
+
+
+def _row(
+    kind: Literal["counter", "gauge", "histogram"],
+    name: str,
+    help: str,
+    *labels: str,
+    buckets: tuple[float, ...] = (),
+) -> Row:
+    row = Row(f"aldis_{name}", kind, help, labels, buckets)
+    TABLE.append(row)
+    return row
+
+
+# ingress
+HTTP_REQUESTS = _row(
+    "counter", "http_requests_total", "HTTP requests answered.", "route", "method", "status"
+)
+HTTP_SECONDS = _row(
+    "histogram", "http_request_seconds", "Time to answer a request.", "route", buckets=SECONDS
+)
+ACCEPTED = _row("counter", "messages_accepted_total", "Messages accepted.", "account", "lane")
+ACCEPT_SECONDS = _row(
+    "histogram",
+    "accept_seconds",
+    "From the request's first octet to its commit.",
+    "route",
+    buckets=SECONDS,
+)
+INELIGIBLE = _row("counter", "messages_ineligible_total", "Refused.", "account", "reason")
+AUTH_FAILURES = _row("counter", "auth_failures_total", "Requests refused for their key.", "reason")
+
+# dispatch
+SUBMITS = _row("counter", "submits_total", "submit_sm answered.", "carrier", "lane", "status")
+SETTLED = _row(
+    "counter", "messages_settled_total", "Leases ended.", "carrier", "lane", "outcome", "reason"
+)
+QUEUE_AGE = _row(
+    "histogram",
+    "queue_age_seconds",
+    "From when a message was due to its submission.",
+    "lane",
+    buckets=WAITING,
+)
+SUBMIT_SECONDS = _row(
+    "histogram", "submit_seconds", "submit_sm round trip.", "carrier", buckets=SECONDS
+)
+WINDOW_USED = _row("gauge", "window_used", "Unanswered submits.", "carrier")
+WINDOW_SIZE = _row("gauge", "window_size", "Submits that may be unanswered.", "carrier")
+BINDS_UP = _row("gauge", "binds_up", "Bound sessions.", "carrier")
+BINDS_WANTED = _row("gauge", "binds_wanted", "Sessions the configuration asks for.", "carrier")
+RATE_NOW = _row("gauge", "rate_pdus_per_second", "Rate in force, slow-down included.", "carrier")
+THROTTLED = _row("counter", "throttled_total", "Submits the carrier throttled.", "carrier")
+RECONNECTS = _row("counter", "reconnects_total", "Attempts to bind.", "carrier", "result")
+LINK_ENDS = _row("counter", "link_ends_total", "Links that ended.", "carrier", "reason")
+POSSIBLE_DUPLICATES = _row(
+    "counter", "possible_duplicates_total", "Resent without knowing the fate.", "carrier"
+)
+OUTCOME_UNKNOWN = _row(
+    "counter", "outcome_unknown_total", "Submits without an answer.", "carrier", "cause"
+)
+LATE_RESPONSES = _row("counter", "late_responses_total", "Answers after giving up.", "carrier")
+UNEXPECTED_PDUS = _row(
+    "counter", "unexpected_pdus_total", "PDUs nobody waited for.", "carrier", "command"
+)
+MALFORMED_PDUS = _row("counter", "malformed_pdus_total", "PDUs that did not parse.", "carrier")
+
+# returns
+RECEIPTS = _row("counter", "receipts_total", "Receipts received.", "carrier", "state", "fate")
+RECEIPT_DELAY = _row(
+    "histogram",
+    "receipt_delay_seconds",
+    "From submission to receipt.",
+    "carrier",
+    buckets=WAITING,
+)
+ORPHANS = _row("counter", "orphan_receipts_total", "Receipts without a message.", "carrier")
+INBOUND = _row("counter", "inbound_total", "Replies received.", "carrier", "fate")
+RETURNS_REFUSED = _row(
+    "counter", "returns_refused_total", "deliver_sm answered with an error.", "carrier", "status"
+)
+
+# store
+QUEUE_DEPTH = _row("gauge", "queue_depth", "Messages waiting.", "lane")
+OLDEST_DUE = _row("gauge", "oldest_due_seconds", "Age of the oldest due message.", "lane")
+STORE_SECONDS = _row(
+    "histogram", "store_seconds", "A store call, waiting included.", "call", buckets=SECONDS
+)
+STORE_COMMITS = _row("counter", "store_commits_total", "Transactions committed.")
+STORE_ERRORS = _row("counter", "store_errors_total", "Store calls that failed.", "call", "error")
+STORE_WAITING = _row("gauge", "store_calls_waiting", "Calls waiting for a commit.")
+ILLEGAL_TRANSITIONS = _row("counter", "illegal_transitions_total", "Ignored.", "before", "after")
+FINISHED = _row("counter", "messages_finished_total", "Final statuses.", "status")
+PRUNED = _row("counter", "pruned_total", "Rows removed by retention.", "table")
+
+# events
+WEBHOOK_POSTS = _row("counter", "webhook_posts_total", "POSTs to endpoints.", "account", "result")
+WEBHOOK_EVENTS = _row("counter", "webhook_events_total", "Events acknowledged.", "account", "type")
+WEBHOOK_SECONDS = _row("histogram", "webhook_seconds", "One POST.", "account", buckets=SECONDS)
+WEBHOOK_DEAD = _row("counter", "webhook_dead_total", "Deliveries given up.", "account")
+WEBHOOK_LOST = _row(
+    "counter", "webhook_lost_total", "Log entries pruned before delivery.", "account"
+)
+
+# process
+LOOP_LAG = _row(
+    "histogram", "event_loop_lag_seconds", "How late the event loop runs.", buckets=SECONDS
+)
+TASK_ERRORS = _row("counter", "task_errors_total", "Errors at a task's outermost edge.", "task")
+BUILD_INFO = _row("gauge", "build_info", "Always 1.", "version", "python")
+
+
+class _Histogram(Collector):
+    """A histogram that takes a list at once: sorting it costs 0.1 us a value, `observe` 1.5."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self._series: dict[tuple[str, ...], tuple[list[int], list[float]]] = {}
+
+    def observe(self, values: Sequence[float], labels: tuple[str, ...]) -> None:
+        series = self._series.get(labels)
+        if series is None:
+            series = self._series[labels] = ([0] * (len(self._row.buckets) + 1), [0.0])
+        counts, total = series
+        ordered = sorted(values)
+        before = 0
+        for position, bound in enumerate(self._row.buckets):
+            upto = bisect_right(ordered, bound)
+            counts[position] += upto - before
+            before = upto
+        counts[-1] += len(ordered) - before
+        total[0] += sum(ordered)
+
+    def describe(self) -> Iterable[Metric]:
+        return [HistogramMetricFamily(self._row.name, self._row.help, labels=self._row.labels)]
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(self._row.name, self._row.help, labels=self._row.labels)
+        for labels, (counts, total) in list(self._series.items()):
+            cumulative = 0
+            buckets: list[tuple[str, float]] = []
+            for bound, count in zip((*self._row.buckets, "+Inf"), counts, strict=True):
+                cumulative += count
+                buckets.append((str(bound), cumulative))
+            family.add_metric(labels, buckets, total[0])
+        yield family
+
+
+class Metrics:
+    """One process's metrics; every write is for a whole list."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, _Histogram] = {}
+        for row in TABLE:
+            if row.kind == "counter":
+                self._counters[row.name] = Counter(
+                    row.name, row.help, row.labels, registry=self.registry
+                )
+            elif row.kind == "gauge":
+                self._gauges[row.name] = Gauge(
+                    row.name, row.help, row.labels, registry=self.registry
+                )
+            else:
+                histogram = self._histograms[row.name] = _Histogram(row)
+                self.registry.register(histogram)
+
+    def count(self, row: Row, amount: float = 1, *labels: str) -> None:
+        """Add `amount` to a counter."""
+        counter = self._counters[row.name]
+        (counter.labels(*labels) if row.labels else counter).inc(amount)
+
+    def set(self, row: Row, value: float, *labels: str) -> None:
+        """Set a gauge."""
+        gauge = self._gauges[row.name]
+        (gauge.labels(*labels) if row.labels else gauge).set(value)
+
+    def observe(self, row: Row, values: Sequence[float], *labels: str) -> None:
+        """Add a list of observations to a histogram."""
+        if values:
+            self._histograms[row.name].observe(values, labels)
+
+    def exposition(self) -> bytes:
+        """The text Prometheus scrapes."""
+        return generate_latest(self.registry)

@@ -1,0 +1,1 @@
+"""The only part that remembers: one contract, one package per implementation."""

@@ -1,0 +1,612 @@
+"""What a store must do, whichever it is.
+
+Every call takes lists, is atomic, and returns after its effect is on disk. Calls are applied in
+the order they were made; calls that wait while a commit runs share the next one. A call that
+cannot be done raises `StoreUnavailable` and has done nothing. Events are written in the same
+transaction as the change they tell of.
+
+The contract speaks names (accounts, carriers, lanes as `str(Lane)`), public enum numbers and UTC
+microseconds. What a store interns or packs is its own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.model import BatchState, OnUnknown
+
+# --- accepting
+
+
+class Content(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What all messages of one submission share; stored once."""
+
+    id: int
+    account: str
+    sender: str
+    text: str
+    """The text, or a template with `{{placeholders}}` that each message's `vars` fill."""
+    category: str
+    batch: int | None = None
+    templated: bool = False
+    encoding: str = "auto"
+    transliterate: bool = False
+    max_parts: int = 3
+    metadata: dict[str, str] | None = None
+
+
+class NewMessage(msgspec.Struct, array_like=True):
+    """One text to one number, about to be stored. `status` is QUEUED or SCHEDULED (or held)."""
+
+    id: int
+    number: int
+    lane: str
+    status: int
+    due: int
+    """When it may leave, UTC µs."""
+    deadline: int
+    """When it is given up if it has not left, UTC µs."""
+    parts: int
+    encoding: int
+    vars: str | None = None
+    """JSON object of placeholder values; None unless the content is templated."""
+    client_ref: str | None = None
+
+
+class Ineligible(msgspec.Struct, array_like=True):
+    """A recipient of a batch that cannot be served, kept for the report."""
+
+    position: int
+    """0-based place among the recipients of the whole batch (all uploads)."""
+    to: str
+    code: str
+    detail: str
+    client_ref: str | None = None
+
+
+class Idempotency(msgspec.Struct, frozen=True):
+    """The answer to keep with the submission it answers."""
+
+    account: str
+    scope: str
+    """Method and path template, e.g. `POST /v1/messages`."""
+    key: str
+    fingerprint: bytes
+    """SHA-256 of the request's body."""
+    status: int
+    body: bytes
+
+
+class StoredAnswer(msgspec.Struct, frozen=True):
+    """What was answered the first time."""
+
+    fingerprint: bytes
+    status: int
+    body: bytes
+
+
+class NewBatch(msgspec.Struct, frozen=True):
+    """A campaign as it is created."""
+
+    id: int
+    account: str
+    content: Content
+    state: BatchState
+    created: int
+    options: dict[str, Any]
+    """What later uploads of recipients need (send_at, validity, priority ...): JSON."""
+
+
+class Submission(msgspec.Struct):
+    """One caller's list, all or nothing.
+
+    `batch` is set when the submission creates one; uploads to an existing batch carry its id in
+    `content.batch`. `ids` inside must come from `Store.new_ids` with no `await` between taking
+    them and calling `accept`: the store relies on ids arriving in ascending order.
+    """
+
+    content: Content
+    messages: list[NewMessage]
+    ineligible: list[Ineligible] = []
+    batch: NewBatch | None = None
+    idempotency: Idempotency | None = None
+
+
+# --- leasing and settling
+
+
+class Demand(msgspec.Struct):
+    """What one carrier can take now."""
+
+    carrier: str
+    lanes: Sequence[str]
+    """In order of preference: a later lane is asked only for what earlier ones left."""
+    parts: int
+    """At most this many PDUs. Messages are leased whole: one with more parts than are left of
+    this waits for the next lease (and whatever would overtake it in its source waits too)."""
+    idle: bool = False
+    """Nothing is outstanding on the carrier: the first message is leased whatever its parts, so
+    that one longer than the whole window still leaves."""
+
+
+class Leased(msgspec.Struct, array_like=True):
+    """A message that is now durably `sending`. It belongs to the caller until settled."""
+
+    id: int
+    content: int
+    number: int
+    parts: int
+    attempts: int
+    """Submissions begun before this one."""
+    sequence: int
+    """Status changes so far, this lease included."""
+    deadline: int
+    lane: str
+    account: str
+    batch: int | None
+    vars: str | None
+    client_ref: str | None
+    created: int
+
+
+class Lease(msgspec.Struct):
+    """The answer to one `lease` call."""
+
+    taken: list[list[Leased]]
+    """One list for each demand, in the same order; fair between accounts and batches."""
+    contents: Mapping[int, Content]
+    """Every content the leased messages name."""
+    next_due: int | None
+    """When the earliest message in any of the asked lanes becomes due (UTC µs), if none is due
+    now that was not taken; None if there is none at all. In the past: more waits already."""
+
+
+class Outcome(StrEnum):
+    """How a lease ended."""
+
+    SENT = "sent"
+    """The operator took every part."""
+    RETRY = "retry"
+    """Back to a lane: throttled (`attempts` unchanged) or failed for now (`attempts` + 1)."""
+    FAILED = "failed"
+    """Will not be sent: `status` is REJECTED, FAILED, EXPIRED or CANCELED."""
+    UNKNOWN = "unknown"
+    """No answer: `status` is QUEUED (resend; counted as a possible duplicate) or UNKNOWN."""
+
+
+class Settled(msgspec.Struct):
+    """What became of one leased message."""
+
+    message: Leased
+    carrier: str
+    outcome: Outcome
+    at: int
+    status: int
+    """The status the message has now (SENT, QUEUED, REJECTED ...)."""
+    operator_ids: Sequence[str] = ()
+    """SENT: the operator's id of each part in order, normalised for this carrier."""
+    receipts: bool = True
+    """SENT: whether a receipt was asked for; without one the message ends as `unknown`."""
+    due: int = 0
+    lane: str = ""
+    attempts: int = 0
+    reason: str | None = None
+    carrier_code: str | None = None
+
+
+class LateAnswer(msgspec.Struct):
+    """A response that came after its message had been settled as unknown."""
+
+    message: int
+    carrier: str
+    part: int
+    parts: int
+    operator_id: str
+    at: int
+
+
+# --- receipts and inbound
+
+
+class ReceiptNews(msgspec.Struct):
+    """One delivery receipt."""
+
+    carrier: str
+    keys: Sequence[str]
+    """Operator ids it may be known by, most likely first (several only while the carrier's id
+    form is still being learnt)."""
+    status: int
+    """The message status this receipt means for its part; SENT for `ENROUTE`/`ACCEPTD` news."""
+    at: int
+    reason: str | None = None
+    carrier_code: str | None = None
+    state: str = ""
+    """The operator's own word (`DELIVRD`)."""
+
+
+class ReceiptFate(msgspec.Struct):
+    """What became of one receipt."""
+
+    matched: int | None
+    """Index into its `keys`; None if parked until its response comes or it becomes an orphan."""
+    sent_at: int | None = None
+    """When the part was submitted (UTC µs), for the receipt-delay histogram."""
+
+
+class InboundPart(msgspec.Struct):
+    """One `deliver_sm` from a phone: a whole message or a part of one."""
+
+    carrier: str
+    source: str
+    destination: str
+    text: str
+    at: int
+    account: str | None = None
+    """The account that owns `destination`, if configuration says; else the last sender's."""
+    reference: int = 0
+    total: int = 1
+    part: int = 1
+    data_coding: int = 0
+
+
+class InboundMessage(msgspec.Struct):
+    """A reply as it was stored."""
+
+    id: int
+    account: str | None
+    carrier: str
+    source: str
+    destination: str
+    text: str
+    at: int
+    complete: bool
+    parts: int
+    in_reply_to: int | None
+    """The last message sent to `source` within 72 h."""
+
+
+class OptOut(msgspec.Struct, array_like=True):
+    """A recipient's no. `sender` and `category` are `*` for all."""
+
+    account: str
+    number: int
+    sender: str
+    category: str
+    at: int
+    source: str
+
+
+# --- queries
+
+
+class PartView(msgspec.Struct):
+    """One part as the operator knows it."""
+
+    part: int
+    carrier: str
+    operator_id: str
+    status: int
+    carrier_code: str | None = None
+
+
+class MessageView(msgspec.Struct):
+    """One message as it stands."""
+
+    id: int
+    account: str
+    batch: int | None
+    sender: str
+    number: int
+    text: str
+    """The stored text or template; empty once retention has removed it."""
+    vars: str | None
+    category: str
+    status: int
+    sequence: int
+    parts: int
+    encoding: int
+    due: int | None
+    deadline: int | None
+    attempts: int
+    carrier: str | None
+    reason: str | None
+    carrier_code: str | None
+    client_ref: str | None
+    metadata: dict[str, str] | None
+    created: int
+    updated: int
+    part_list: list[PartView] = []
+
+
+class MessageFilter(msgspec.Struct):
+    """`search` arguments; None means any."""
+
+    account: str
+    number: int | None = None
+    client_ref: str | None = None
+    batch: int | None = None
+    statuses: Sequence[int] | None = None
+    from_time: int | None = None
+    to_time: int | None = None
+
+
+class BatchView(msgspec.Struct):
+    """One campaign as it stands."""
+
+    id: int
+    account: str
+    content: Content
+    state: BatchState
+    created: int
+    updated: int
+    options: dict[str, Any]
+    recipients: int
+    """Recipients seen, eligible or not."""
+    accepted: int
+    ineligible: int
+    counts: dict[int, int]
+    """Messages by status number."""
+
+
+# --- events
+
+
+class Webhook(msgspec.Struct):
+    """One endpoint of an account."""
+
+    id: int
+    account: str
+    url: str
+    types: list[str]
+    """Event types wanted; empty for all."""
+    batched: bool
+    """Status events in lists of up to 500 (`message.status_batch`) rather than one by one."""
+    secret: str
+    """`whsec_...`; known to both sides, so it cannot be a hash."""
+    created: int
+    old_secret: str | None = None
+    old_secret_until: int = 0
+    state: str = "active"
+    """`active`, or `disabled` (by its owner, or by a 410)."""
+    description: str = ""
+    from_config: bool = False
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class Delivery(msgspec.Struct):
+    """Some events on their way to one endpoint: one POST, repeated until it is taken."""
+
+    id: int
+    webhook: int
+    type: str
+    events: int
+    attempts: int
+    next_at: int
+    state: DeliveryState
+    created: int
+    last_status: int = 0
+    """HTTP status of the last try; 0 when there was no answer."""
+    last_error: str = ""
+    body: bytes = b""
+    """The events as a JSON array, the same octets at every try; empty in listings."""
+
+
+class Delivered(msgspec.Struct):
+    """What one try of a delivery came to."""
+
+    id: int
+    state: DeliveryState
+    at: int
+    next_at: int = 0
+    status: int = 0
+    error: str = ""
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """A caller's credential; the secret itself is never stored."""
+
+    id: int
+    digest: bytes
+    """SHA-256 of the key: keys are 256 random bits, so a slow hash would protect nothing."""
+    prefix: str
+    account: str
+    scopes: tuple[str, ...]
+    networks: tuple[str, ...] = ()
+    created: int = 0
+    expires: int | None = None
+    revoked: int | None = None
+    name: str = ""
+
+
+# --- the contract
+
+
+class QueueDepth(msgspec.Struct):
+    """How much waits in a lane, for the metrics."""
+
+    lane: str
+    waiting: int
+    oldest_due: int | None
+
+
+class Recovered(msgspec.Struct):
+    """What `open` found of leases from before a crash."""
+
+    resent: int = 0
+    unknown: int = 0
+
+
+class Store(Protocol):
+    """The contract. `sqlite` and `redis` pass the same test suite."""
+
+    async def open(self, policy: Callable[[str, str], OnUnknown], now: int) -> Recovered:
+        """Take the store into use.
+
+        Migrates an older schema, refuses a newer one (`StoreTooNew`), and settles what was
+        `sending` when the last run ended: outcome unknown, `policy(carrier, category)` decides
+        whether it is queued again or ends as `unknown`. Each is an event.
+        """
+
+    async def close(self) -> None:
+        """Finish the calls already made, then let go of the files."""
+
+    def new_ids(self, count: int, now: int) -> list[int]:
+        """Ascending ids (see `Submission`)."""
+
+    async def accept(self, submissions: Sequence[Submission]) -> list[StoredAnswer | None]:
+        """Store each submission with its idempotency answer.
+
+        None: stored. A `StoredAnswer`: that key was used before (with this or another body: the
+        caller compares fingerprints) and nothing was stored for that submission.
+        """
+
+    async def answered(self, account: str, scope: str, key: str) -> StoredAnswer | None:
+        """The answer kept for an idempotency key, if it was used in the last 24 h."""
+
+    async def lease(self, demands: Sequence[Demand], now: int) -> Lease:
+        """Make due messages `sending`, durably, and hand them over.
+
+        Fair between the accounts of a lane and between the batches of an account. Messages past
+        their deadline end as `expired`, opted-out ones as `canceled`, instead of being leased.
+        Paused and draft batches are passed over.
+        """
+
+    async def settle(self, results: Sequence[Settled]) -> None:
+        """Write what became of leased messages. Receipts parked for their ids are applied."""
+
+    async def settle_late(self, answers: Sequence[LateAnswer]) -> None:
+        """Write answers to submissions that had been given up.
+
+        Queued again: the resend is taken back, the message is `sent`. Otherwise the operator's
+        id is recorded so that a receipt still finds its message.
+        """
+
+    async def receive(self, receipts: Sequence[ReceiptNews]) -> list[ReceiptFate]:
+        """Apply receipts: monotonic, per part, the message's status is its worst part's."""
+
+    async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
+        """Store replies; returns the messages that became whole, each an event already."""
+
+    async def opt_out(self, entries: Sequence[OptOut]) -> int:
+        """Record refusals and cancel what is queued for them; returns messages cancelled."""
+
+    async def opted_out(self, account: str, sender: str, category: str, numbers: Sequence[int]
+                        ) -> set[int]:  # fmt: skip
+        """Those of `numbers` that refuse this sender and category of this account."""
+
+    async def cancel(self, account: str, ids: Sequence[int], now: int) -> list[int | None]:
+        """Cancel messages that have not left. The status each had before (None: no such
+        message of this account); only not-yet-leased ones change."""
+
+    async def set_batch_state(
+        self, account: str, batch: int, state: BatchState, now: int
+    ) -> BatchState | None:
+        """Move a batch; returns the state it had (None: no such batch).
+
+        Nothing changes when `BATCH_TRANSITIONS` does not allow the step. Takes effect in the
+        next lease. Cancelling ends the waiting messages in small steps (`maintain`).
+        """
+
+    async def maintain(self, now: int) -> bool:
+        """One small step (about 10 ms) of housekeeping; True if more waits.
+
+        Expires what is overdue, ends what never got a receipt, reports orphaned receipts and
+        incomplete replies, ends messages of cancelled batches, finishes batches, prunes by
+        retention.
+        """
+
+    # queries read committed data and never wait for writers
+
+    async def messages(self, account: str | None, ids: Sequence[int]) -> list[MessageView | None]:
+        """Messages by id, with their parts; `account` None sees all."""
+
+    async def search(
+        self, where: MessageFilter, limit: int, cursor: int | None = None
+    ) -> list[MessageView]:
+        """Newest first; `cursor` is the last id of the page before."""
+
+    async def batch(self, account: str, batch: int) -> BatchView | None:
+        """One batch with its counts."""
+
+    async def batches(self, account: str, limit: int, cursor: int | None = None) -> list[BatchView]:
+        """Newest first."""
+
+    async def batch_messages(
+        self, batch: int, statuses: Sequence[int] | None, limit: int, cursor: int | None = None
+    ) -> list[MessageView]:
+        """The messages of a batch in order of acceptance; `cursor` is the last id seen."""
+
+    async def ineligible(
+        self, batch: int, limit: int, cursor: int | None = None
+    ) -> list[Ineligible]:
+        """The excluded recipients in order; `cursor` is the last position seen."""
+
+    async def inbound_messages(
+        self, account: str, limit: int, cursor: int | None = None
+    ) -> list[InboundMessage]:
+        """Replies, newest first."""
+
+    def depths(self) -> list[QueueDepth]:
+        """What waits, by lane; from memory, costs nothing."""
+
+    # the outbox: an event log with one cursor for each webhook
+
+    async def webhooks(self, account: str | None = None) -> list[Webhook]:
+        """All endpoints, or an account's."""
+
+    async def put_webhook(self, webhook: Webhook) -> None:
+        """Create or replace; a new endpoint starts at the end of the log."""
+
+    async def delete_webhook(self, webhook: int) -> None:
+        """Forget an endpoint and its deliveries."""
+
+    async def next_deliveries(self, wanted: Mapping[int, int], now: int) -> list[Delivery]:
+        """Cut the next deliveries from the log: `wanted` says how many for each webhook id.
+
+        Each is stored as pending (so a retry after a crash has the same id and body) and moves
+        the webhook's cursor. A batched delivery holds up to 500 status events.
+        """
+
+    async def due_deliveries(self, webhook: int, now: int, limit: int) -> list[Delivery]:
+        """Pending deliveries whose `next_at` has come, oldest first, bodies included."""
+
+    async def settle_deliveries(self, results: Sequence[Delivered]) -> None:
+        """Write what tries came to."""
+
+    async def deliveries(
+        self, webhook: int, state: str | None, limit: int, cursor: int | None = None
+    ) -> list[Delivery]:
+        """An endpoint's deliveries, newest first."""
+
+    async def replay(
+        self, webhook: int, now: int, *, ids: Sequence[int] | None = None, since: int | None = None
+    ) -> int:
+        """Make deliveries pending again: by id, or all dead ones since; returns how many."""
+
+    def on_event(self, listener: Callable[[set[str]], None]) -> None:
+        """Call `listener(accounts)` on the event loop after a commit that wrote events."""
+
+    def on_work(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` on the event loop after a commit that made messages leasable."""
+
+    # keys
+
+    async def put_key(self, key: ApiKey) -> None:
+        """Create or replace a key."""
+
+    async def key(self, digest: bytes) -> ApiKey | None:
+        """The key with this digest, revoked or expired ones included."""
+
+    async def keys(self, account: str | None = None) -> list[ApiKey]:
+        """All keys, newest first."""
