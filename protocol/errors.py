@@ -6,6 +6,8 @@
     └── LinkError        the framing or the session is lost: generic_nack if a status is set, close
 """
 
+from typing import TYPE_CHECKING
+
 from .constants import (
     ESME_RINVCMDLEN,
     ESME_RINVMSGLEN,
@@ -13,6 +15,9 @@ from .constants import (
     command_name,
     status_name,
 )
+
+if TYPE_CHECKING:
+    from .pdu import Pdu
 
 
 class SmppError(Exception):
@@ -37,7 +42,9 @@ class PduError(SmppError):
     """One PDU of the peer is wrong; answer it with `command_status` and go on.
 
     `command_id` and `sequence_number` are those of the refused PDU, so that the session can build
-    the matching response (or a generic_nack for ESME_RINVCMDID, SMPP 3.4 §4.3).
+    the matching response (or a generic_nack for ESME_RINVCMDID, SMPP 3.4 §4.3). `pdu` is what could
+    be read of it, None for an unknown command: a submit_sm_resp with a broken tail still settles
+    its submit_sm, where forgetting it would send the message twice.
     """
 
     command_status = ESME_RINVMSGLEN
@@ -52,6 +59,7 @@ class PduError(SmppError):
         super().__init__(message, command_status)
         self.command_id = command_id
         self.sequence_number = sequence_number
+        self.pdu: Pdu | None = None
 
     def __str__(self) -> str:
         return (
