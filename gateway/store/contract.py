@@ -547,6 +547,12 @@ class Store(Protocol):
     ) -> list[MessageView]:
         """The messages of a batch in order of acceptance; `cursor` is the last id seen."""
 
+    async def batch_numbers(
+        self, batch: int, limit: int, cursor: int | None = None
+    ) -> tuple[list[int], int | None]:
+        """The numbers of a batch in slices, with the cursor of the next slice (None: that was
+        all): what an upload that goes on after a restart must know to find duplicates."""
+
     async def ineligible(
         self, batch: int, limit: int, cursor: int | None = None
     ) -> list[Ineligible]:
@@ -599,6 +605,14 @@ class Store(Protocol):
 
     def on_work(self, listener: Callable[[], None]) -> None:
         """Call `listener()` on the event loop after a commit that made messages leasable."""
+
+    # small facts that outlive a restart (a carrier's learnt message-id form)
+
+    async def remember(self, key: str, value: str) -> None:
+        """Keep one small fact."""
+
+    async def recall(self, key: str) -> str | None:
+        """The fact kept under `key`."""
 
     # keys
 
