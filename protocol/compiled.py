@@ -1,9 +1,9 @@
-"""Specialised decode and encode functions, written from a PDU's field table at import.
+"""Specialised `__init__`, decode and encode functions, written from a field table at import.
 
-In: a table of fields. Out: two functions without a loop over that table, as `dataclasses` writes
-`__init__`: a loop costs about 4 times as much per submit_sm. The functions know only well-formed
-bodies; on anything else they leave through ValueError, IndexError, KeyError, TypeError or `unread`,
-and the caller walks the table (`Field.read`, `Field.write`) to accept or to explain.
+In: a table of fields. Out: functions without a loop over that table, as `dataclasses` writes
+`__init__`; for a submit_sm, walking the table takes five times as long. They know well-formed
+bodies only. On anything else they leave through ValueError, LookupError, TypeError or PduError, and
+the caller walks the table (`Field.read`, `Field.write`) to accept or to explain.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,52 +35,50 @@ def compile_init(fields: Sequence[Field]) -> Callable[..., None]:
     return _define(lines, "__init__", env)
 
 
-def compile_decode(fields: Sequence[Field]) -> Callable[[Any, bytes, int, int], None]:
-    """Return `decode(pdu, data, pos, end)`, which sets every field and the TLVs of `pdu`.
+def compile_decode(fields: Sequence[Field]) -> Callable[[Any, bytes], None]:
+    """Return `decode(pdu, octets)`, which sets every field and the TLVs of `pdu` from a body.
 
-    Positions only grow, so reading past `end` inside a larger buffer is found by one comparison
-    after the last field.
+    `octets` is the body alone: its positions stay below 257, the ints Python keeps ready, and the
+    body is turned into text once instead of once per string (together 0.6 µs of a submit_sm).
     """
     env: dict[str, Any] = {"read_tlvs": read_tlvs}
-    lines = ["def decode(pdu, data, pos, end):"]
+    lines = ["def decode(pdu, octets):", "    pos = 0", "    end = len(octets)"]
     if any(isinstance(f, COctetString) for f in fields):
-        lines.append("    index = data.index")
+        lines += ["    text = octets.decode('latin-1')", "    find = text.index"]
     ahead = 0  # octets read since `pos` was last assigned
     for number, f in enumerate(fields):
         here = f"pos + {ahead}" if ahead else "pos"
         if isinstance(f, Integer) and f.octets == 1:
-            lines.append(f"    pdu.{f.name} = data[{here}]")
+            lines.append(f"    pdu.{f.name} = octets[{here}]")
             ahead += 1
             continue
         if isinstance(f, COctetString):
             if ahead:
                 lines.append(f"    pos += {ahead}")
-            # Most C-octet strings of a submit_sm are empty; asking first saves 100 ns for each.
+            # Half the strings of a submit_sm are empty; asking first saves 50 ns for each.
             lines += [
-                f"    if data[pos] == 0: pdu.{f.name} = ''; pos += 1",
+                f"    if octets[pos] == 0: pdu.{f.name} = ''; pos += 1",
                 "    else:",
-                "        stop = index(0, pos, end)",
-                f"        pdu.{f.name} = data[pos:stop].decode('latin-1')",
+                "        stop = find('\\0', pos)",
+                f"        pdu.{f.name} = text[pos:stop]",
                 "        pos = stop + 1",
             ]
         elif isinstance(f, OctetString):
             lines += [
                 f"    start = {here} + 1",
-                "    pos = start + data[start - 1]",
-                f"    pdu.{f.name} = data[start:pos]",
+                "    pos = start + octets[start - 1]",
+                f"    pdu.{f.name} = octets[start:pos]",
             ]
         else:
-            env[f"field_{number}"] = f
-            lines.append(
-                f"    pdu.{f.name}, pos = field_{number}.read(data, {here}, end, False)"
-            )
+            env[f"read_{number}"] = f.read
+            lines.append(f"    pdu.{f.name}, pos = read_{number}(octets, {here}, end, False)")
         ahead = 0
     if ahead:
         lines.append(f"    pos += {ahead}")
     lines += [
         "    if pos == end: pdu.tlvs = ()",
         "    elif pos > end: raise IndexError",
-        "    else: pdu.tlvs = read_tlvs(data, pos, end)",
+        "    else: pdu.tlvs = read_tlvs(octets, pos, end)",
     ]
     return _define(lines, "decode", env)
 

@@ -1,9 +1,9 @@
 """The errors of the protocol package, split by whose fault it is and what to do.
 
-    SmppError            .command_status says what to answer with
-    ├── UsageError       ours: the caller asked for what the specification forbids; nothing was sent
-    ├── PduError         the peer's PDU is wrong but the framing holds: answer it, keep the link
-    └── LinkError        the framing or the session is lost: generic_nack if a status is set, close
+SmppError            .command_status says what to answer with
+├── UsageError       ours: the caller asked for what the specification forbids; nothing was sent
+├── PduError         the peer's PDU is wrong but the framing holds: answer it, keep the link
+└── LinkError        the framing or the session is lost: generic_nack if a status is set, close
 """
 
 from typing import TYPE_CHECKING

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from struct import Struct
 from struct import error as StructError
-from typing import Any, ClassVar, Final, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Final, cast, dataclass_transform
 
 from . import constants as c
 from .address import Address, mask
@@ -32,7 +32,6 @@ from .fields import (
     COctetString,
     DestAddresses,
     Field,
-    OctetString,
     UnsuccessSme,
     UnsuccessSmes,
     c_octet_string,
@@ -42,6 +41,9 @@ from .fields import (
 from .tlv import Tlvs, read_tlvs, write_tlvs
 
 _HEADER: Final = Struct(">IIII")
+_unpack_header: Final = _HEADER.unpack_from
+_new: Final = object.__new__
+_OWN_SLOTS: Final = ("command_status", "sequence_number", "tlvs", "surplus")
 
 
 @dataclass_transform(kw_only_default=True)
@@ -59,7 +61,7 @@ class PduType(type):
         if bases:
             slots: tuple[str, ...] = tuple(f.name for f in declared)
         else:
-            slots = ("command_status", "sequence_number", "tlvs", "surplus")
+            slots = _OWN_SLOTS
         for slot in slots:
             namespace.pop(slot)
         namespace["__slots__"] = slots
@@ -88,7 +90,7 @@ class Pdu(metaclass=PduType):
     command_id: ClassVar[int]
     command: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
-    _decode: ClassVar[Callable[[Any, bytes, int, int], None]]
+    _decode: ClassVar[Callable[[Any, bytes], None]]
     _body: ClassVar[Callable[[Any], bytes]]
 
     command_status: int = 0
@@ -108,7 +110,7 @@ class Pdu(metaclass=PduType):
             return NotImplemented
         return all(
             getattr(self, name) == getattr(other, name)
-            for name in (*Pdu.__slots__, *(f.name for f in self.fields))
+            for name in (*_OWN_SLOTS, *(f.name for f in self.fields))
         )
 
     __hash__ = None  # type: ignore[assignment]  # a PDU is mutable
@@ -399,7 +401,7 @@ def read_header(data: bytes, pos: int = 0, limit: int = MAX_PDU) -> tuple[int, i
     than 16 octets are there.
     """
     try:
-        header = _HEADER.unpack_from(data, pos)
+        header: tuple[int, int, int, int] = _unpack_header(data, pos)
     except StructError:
         raise LinkError("fewer than 16 octets are not a PDU header") from None
     if not HEADER_LENGTH <= header[0] <= limit:
@@ -422,43 +424,45 @@ def decode(data: bytes, start: int = 0, end: int | None = None) -> Pdu:
     cls = PDUS.get(command_id)
     if cls is None:
         raise PduError("unknown command_id", c.ESME_RINVCMDID, command_id, sequence_number)
-    pdu = cls.__new__(cls)
+    octets = data[start + HEADER_LENGTH : stop]
+    if type(octets) is not bytes:  # a slice of a receive buffer must not stay a bytearray
+        octets = bytes(octets)
+    pdu = _new(cls)
     pdu.command_status = command_status
     pdu.sequence_number = sequence_number
     pdu.surplus = b""
     try:
-        cls._decode(pdu, data, start + HEADER_LENGTH, stop)
+        cls._decode(pdu, octets)
     except (ValueError, IndexError, PduError):
-        _read(pdu, data, start + HEADER_LENGTH, stop)
+        _read(pdu, octets)
     return pdu
 
 
-def _read(pdu: Pdu, data: bytes, start: int, end: int) -> None:
-    """Fill `pdu` field by field: what the compiled function could not read is accepted or refused."""
-    fields, tlvs = pdu.fields, ()
-    pos = start
-    error: PduError | None = None
-    pdu.tlvs = ()
-    for f in fields:
-        setattr(pdu, f.name, f.default)
+def _read(pdu: Pdu, octets: bytes) -> None:
+    """Fill `pdu` field by field; accept or refuse what the compiled function could not read."""
+    _set_defaults(pdu)
+    last = pdu.fields[-1] if pdu.fields else None
+    pos = 0
     try:
-        for f in fields:
-            value, pos = f.read(data, pos, end, f is fields[-1])
+        for f in pdu.fields:
+            value, pos = f.read(octets, pos, len(octets), f is last)
             setattr(pdu, f.name, value)
-        pdu.tlvs = read_tlvs(data, pos, end)
-        return
-    except PduError as e:
-        error = e
-    is_response = bool(pdu.command_id & RESPONSE_BIT)
-    if is_response and (pdu.command_status or not fields):
-        for f in fields:
-            setattr(pdu, f.name, f.default)
-        pdu.surplus = data[start:end]
-        return
-    error.command_id = pdu.command_id
-    error.sequence_number = pdu.sequence_number
-    error.pdu = pdu
-    raise error
+        pdu.tlvs = read_tlvs(octets, pos, len(octets))
+    except PduError as error:
+        if pdu.command_id & RESPONSE_BIT and (pdu.command_status or not pdu.fields):
+            _set_defaults(pdu)
+            pdu.surplus = octets
+            return
+        error.command_id = pdu.command_id
+        error.sequence_number = pdu.sequence_number
+        error.pdu = pdu
+        raise
+
+
+def _set_defaults(pdu: Pdu) -> None:
+    pdu.tlvs = ()
+    for f in pdu.fields:
+        setattr(pdu, f.name, f.default)
 
 
 # ---- PDU to octets ------------------------------------------------------------------------------
@@ -470,7 +474,7 @@ def body(pdu: Pdu) -> bytes:
     A response with a non-zero command_status and nothing in it has no body (§4.1.2, §4.4.2).
     """
     try:
-        return pdu._body(pdu)
+        return type(pdu)._body(pdu)
     except (ValueError, LookupError, TypeError):
         check(pdu)
         raise UsageError(f"{pdu.command}: the TLVs cannot be encoded") from None
@@ -530,4 +534,5 @@ def response_to(pdu: Pdu, command_status: int = 0, **fields: Any) -> Pdu:
     cls = PDUS.get(pdu.command_id | RESPONSE_BIT)
     if cls is None or pdu.command_id & RESPONSE_BIT:
         raise UsageError(f"{pdu.command} is never answered")
-    return cls(command_status=command_status, sequence_number=pdu.sequence_number, **fields)
+    response: Callable[..., Pdu] = cls
+    return response(command_status=command_status, sequence_number=pdu.sequence_number, **fields)
