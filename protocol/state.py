@@ -144,11 +144,12 @@ RECEIVABLE: Final = {(role, state): SENDABLE[role.peer, state] for role in Role 
 class Session:
     """The state of one session as one side sees it.
 
-    `sendable` and `receivable` hold the command_ids of the requests that may pass now;
-    `answerable` those the peer may still be waiting for an answer to.
+    `sendable` and `receivable` hold the command_ids of the requests that may pass now, `messages`
+    those of the receivable ones that are not about the session itself; `answerable` those the peer
+    may still be waiting for an answer to.
     """
 
-    __slots__ = ("answerable", "bound_as", "receivable", "role", "sendable", "state")
+    __slots__ = ("answerable", "bound_as", "messages", "receivable", "role", "sendable", "state")
 
     def __init__(self, role: Role) -> None:
         self.role: Final = role
@@ -158,7 +159,7 @@ class Session:
     def _enter(self, state: State) -> None:
         self.state = state
         self.sendable = SENDABLE[self.role, state]
-        self.receivable = RECEIVABLE[self.role, state]
+        self._expect(RECEIVABLE[self.role, state])
         if state.bound:
             self.bound_as = state
         if state is State.CLOSED:
@@ -166,13 +167,17 @@ class Session:
         elif state is not State.UNBINDING and state is not State.UNBOUND:
             self.answerable = self.receivable
 
+    def _expect(self, receivable: frozenset[int]) -> None:
+        self.receivable = receivable
+        self.messages = receivable - SESSION_REQUESTS
+
     def sent(self, command_id: int, command_status: int = ESME_ROK) -> bool:
         """Note a PDU of ours; true if it changed the state."""
         receivable = self.receivable
         changed = self._move(command_id, command_status)
         if changed and command_id == UNBIND:
             # The peer cannot have seen our unbind yet: what it sends now was allowed when it left.
-            self.receivable = receivable
+            self._expect(receivable)
         return changed
 
     def received(self, command_id: int, command_status: int = ESME_ROK) -> bool:
