@@ -1,0 +1,314 @@
+"""The tables, their version, and how a connection is set up.
+
+In: a path. Out: connections with Aldis's pragmas on a database with the current schema. Knows
+nothing of what the rows mean to callers.
+
+Conventions: times are UTC microseconds; statuses, encodings and reasons are the numbers of
+`gateway.model` and `gateway.errors`; accounts, carriers and lanes are interned (`names`). Ids are
+those of `gateway.ids`, so an id is also the time of creation and ascending ids are the order of
+acceptance.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from gateway.errors import StoreTooNew
+
+VERSION: Final = 1
+"""`PRAGMA user_version` of the tables below."""
+
+_TABLES: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE names (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,            -- account | carrier | lane
+    name TEXT NOT NULL,
+    UNIQUE (kind, name)
+);
+
+-- What the messages of one submission share, once. `json` is a `contract.Content`.
+CREATE TABLE contents (
+    id INTEGER PRIMARY KEY,
+    json TEXT NOT NULL,
+    batch INTEGER,
+    first INTEGER,                 -- ids of its messages lie in first..last (single submissions;
+    last INTEGER,                  -- a batch's messages are found by batch_ranges)
+    erased INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX contents_texts ON contents (id) WHERE erased = 0;
+
+-- No index on numbers or references here: one in random order dirties a page for each row and
+-- ruins the rate with a million queued. See by_number, by_ref.
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    source INTEGER NOT NULL,       -- unit of fairness: the batch, or -account of single messages
+    content INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    lane INTEGER NOT NULL,         -- negative while held for moderation: no lease asks there
+    status INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,     -- status changes so far
+    due INTEGER,                   -- when it may leave; minus the lease's time while leased;
+                                   -- NULL when nothing is left to send
+    deadline INTEGER,              -- when it is given up if not final; NULL once final
+    attempts INTEGER NOT NULL,
+    parts INTEGER NOT NULL,
+    encoding INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    carrier INTEGER,
+    reason INTEGER,
+    carrier_code TEXT,
+    operator_ids TEXT,             -- JSON array, one for each part in order ("" if unknown): with
+                                   -- carrier and id they are primary keys of `parts`
+    vars TEXT,
+    client_ref TEXT,
+    batch INTEGER GENERATED ALWAYS AS (CASE WHEN source > 0 THEN source END) VIRTUAL
+);
+-- One index serves leasing, counting at start and recovery (due < 0).
+CREATE INDEX messages_due ON messages (lane, source, due) WHERE due IS NOT NULL;
+CREATE INDEX messages_deadline ON messages (deadline) WHERE deadline IS NOT NULL;
+
+-- Filled by `maintain` in sorted chunks up to the id in meta `indexed_to`; a query reads these
+-- and, above that id, the messages themselves.
+CREATE TABLE by_number (
+    number INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (number, id)
+) WITHOUT ROWID;
+CREATE TABLE by_ref (
+    account INTEGER NOT NULL, ref TEXT NOT NULL, id INTEGER NOT NULL,
+    PRIMARY KEY (account, ref, id)
+) WITHOUT ROWID;
+
+CREATE TABLE batches (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    content INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    options TEXT NOT NULL,         -- JSON object
+    recipients INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    ineligible INTEGER NOT NULL,
+    finished INTEGER               -- when batch.finished was written; NULL while work is left
+);
+CREATE INDEX batches_by_account ON batches (account, id);
+CREATE INDEX batches_open ON batches (id) WHERE finished IS NULL;
+CREATE TABLE batch_counts (        -- always equals a count over messages
+    batch INTEGER NOT NULL, status INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (batch, status)
+) WITHOUT ROWID;
+CREATE TABLE batch_ranges (        -- one row for each accept; filter messages by batch as well
+    batch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (batch, first)
+) WITHOUT ROWID;
+CREATE TABLE ineligible (
+    batch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    number TEXT NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    client_ref TEXT,
+    PRIMARY KEY (batch, position)
+) WITHOUT ROWID;
+
+-- Correlation: what an operator calls a part. Operators reuse ids after a while; newest wins.
+CREATE TABLE parts (
+    carrier INTEGER NOT NULL,
+    operator_id TEXT NOT NULL,
+    message INTEGER NOT NULL,
+    part INTEGER NOT NULL,         -- 1-based
+    sent_at INTEGER NOT NULL,
+    status INTEGER,                -- its receipt; of a single part the message's status tells,
+    carrier_code TEXT,             -- and these stay NULL
+    PRIMARY KEY (carrier, operator_id, message)
+) WITHOUT ROWID;
+
+-- Receipts that came before their response. Keys: the forms the id may take.
+CREATE TABLE parked (
+    id INTEGER PRIMARY KEY,
+    carrier INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    reason INTEGER,
+    carrier_code TEXT,
+    keys TEXT NOT NULL             -- JSON array
+);
+CREATE TABLE parked_keys (
+    carrier INTEGER NOT NULL, operator_id TEXT NOT NULL, parked INTEGER NOT NULL,
+    PRIMARY KEY (carrier, operator_id, parked)
+) WITHOUT ROWID;
+
+CREATE TABLE opt_outs (
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    sender TEXT NOT NULL,          -- * for all
+    category TEXT NOT NULL,        -- * for all
+    at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    PRIMARY KEY (account, number, sender, category)
+) WITHOUT ROWID;
+
+CREATE TABLE mo_parts (            -- parts of replies that are not whole yet
+    carrier INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    reference INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    account INTEGER,
+    data_coding INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (carrier, source, destination, reference, total, part)
+) WITHOUT ROWID;
+CREATE TABLE inbound (
+    id INTEGER PRIMARY KEY,
+    account INTEGER,
+    carrier INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    text TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    complete INTEGER NOT NULL,
+    parts INTEGER NOT NULL,
+    in_reply_to INTEGER
+);
+CREATE INDEX inbound_by_account ON inbound (account, id);
+
+-- The outbox: one row for the events of one type and one account that one call wrote. `body` is
+-- their JSON array without its brackets, so chunks concatenate with commas. The newest row is
+-- never pruned: positions only grow.
+CREATE TABLE events (
+    position INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX events_by_account ON events (account, position);
+
+CREATE TABLE webhooks (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    types TEXT NOT NULL,           -- JSON array
+    batched INTEGER NOT NULL,
+    secret TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    old_secret TEXT,
+    old_secret_until INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    description TEXT NOT NULL,
+    from_config INTEGER NOT NULL,
+    position INTEGER NOT NULL,     -- the last chunk cut into deliveries,
+    offset INTEGER NOT NULL        -- and how many events of the next one are cut already
+);
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    webhook INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    events INTEGER NOT NULL,
+    first_position INTEGER NOT NULL,
+    last_position INTEGER NOT NULL,
+    offset INTEGER NOT NULL,       -- events of the first chunk that belong to earlier deliveries
+    attempts INTEGER NOT NULL,
+    next_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    last_status INTEGER NOT NULL,
+    last_error TEXT NOT NULL
+);
+CREATE INDEX deliveries_due ON deliveries (webhook, next_at) WHERE state = 'pending';
+CREATE INDEX deliveries_by_webhook ON deliveries (webhook, id);
+
+CREATE TABLE idempotency (         -- rows in order of time, pruned from the lowest
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    UNIQUE (account, scope, key)
+);
+
+CREATE TABLE keys (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    prefix TEXT NOT NULL,
+    account TEXT NOT NULL,
+    scopes TEXT NOT NULL,          -- JSON array
+    networks TEXT NOT NULL,        -- JSON array
+    created INTEGER NOT NULL,
+    expires INTEGER,
+    revoked INTEGER,
+    name TEXT NOT NULL
+);
+"""
+
+_MIGRATIONS: Final[dict[int, str]] = {0: _TABLES}
+"""`_MIGRATIONS[v]` takes a database of version v to v + 1."""
+
+
+def make_directory(path: Path) -> None:
+    """The database's directory, for its owner only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def open_writer(path: Path, synchronous: str, cache: int) -> sqlite3.Connection:
+    """The one connection that writes; creates the file (0600) and switches it to WAL.
+
+    `isolation_level=None`: transactions are begun and ended by the writer alone.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if synchronous == 'NORMAL' else 'FULL'}")
+    connection.execute(f"PRAGMA cache_size = -{cache // 1024}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    # Checkpoints run on a connection of their own so that no commit waits for one.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    # Zeroing deleted octets in pages that are rewritten anyway; never extra writes.
+    connection.execute("PRAGMA secure_delete = FAST")
+    return connection
+
+
+def open_reader(path: Path, cache: int = 8 << 20) -> sqlite3.Connection:
+    """A connection that can only read committed data."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
+        check_same_thread=False, cached_statements=256,
+    )  # fmt: skip
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{cache // 1024}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Bring the tables to `VERSION`; returns the version found.
+
+    Raises `StoreTooNew` for a database a later Aldis wrote. Each step is one transaction.
+    """
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > VERSION:
+        raise StoreTooNew(
+            f"the store has schema {found}, this Aldis knows up to {VERSION}: "
+            "run the newer version, or restore a backup from before the upgrade"
+        )
+    for version in range(found, VERSION):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{_MIGRATIONS[version]}PRAGMA user_version = {version + 1};COMMIT;"
+        )
+    return found
