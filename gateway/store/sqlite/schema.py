@@ -196,18 +196,9 @@ CREATE INDEX events_by_account ON events (account, position);
 CREATE TABLE webhooks (
     id INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
-    url TEXT NOT NULL,
-    types TEXT NOT NULL,           -- JSON array
-    batched INTEGER NOT NULL,
-    secret TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    old_secret TEXT,
-    old_secret_until INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    description TEXT NOT NULL,
-    from_config INTEGER NOT NULL,
-    position INTEGER NOT NULL,     -- the last chunk cut into deliveries,
-    offset INTEGER NOT NULL        -- and how many events of the next one are cut already
+    spec TEXT NOT NULL,            -- JSON of `contract.Webhook`
+    position INTEGER NOT NULL,     -- the cursor: the next event is `skip` events into chunk
+    skip INTEGER NOT NULL          -- `position`
 );
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
@@ -216,7 +207,7 @@ CREATE TABLE deliveries (
     events INTEGER NOT NULL,
     first_position INTEGER NOT NULL,
     last_position INTEGER NOT NULL,
-    offset INTEGER NOT NULL,       -- events of the first chunk that belong to earlier deliveries
+    skip INTEGER NOT NULL,         -- events of the first chunk that belong to earlier deliveries
     attempts INTEGER NOT NULL,
     next_at INTEGER NOT NULL,
     state TEXT NOT NULL,
@@ -227,8 +218,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (webhook, next_at) WHERE state = 'pending';
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook, id);
 
-CREATE TABLE idempotency (         -- rows in order of time, pruned from the lowest
-    id INTEGER PRIMARY KEY,
+CREATE TABLE idempotency (         -- answers to repeat for 24 h
     account INTEGER NOT NULL,
     scope TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -236,20 +226,15 @@ CREATE TABLE idempotency (         -- rows in order of time, pruned from the low
     status INTEGER NOT NULL,
     body BLOB NOT NULL,
     created INTEGER NOT NULL,
-    UNIQUE (account, scope, key)
+    PRIMARY KEY (account, scope, key)
 );
+CREATE INDEX idempotency_created ON idempotency (created);
 
 CREATE TABLE keys (
     id INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
-    prefix TEXT NOT NULL,
     account TEXT NOT NULL,
-    scopes TEXT NOT NULL,          -- JSON array
-    networks TEXT NOT NULL,        -- JSON array
-    created INTEGER NOT NULL,
-    expires INTEGER,
-    revoked INTEGER,
-    name TEXT NOT NULL
+    spec TEXT NOT NULL             -- JSON of `contract.ApiKey`
 );
 """
 
