@@ -78,6 +78,9 @@ CREATE INDEX messages_deadline ON messages (deadline) WHERE deadline IS NOT NULL
 CREATE TABLE by_number (
     number INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (number, id)
 ) WITHOUT ROWID;
+CREATE TABLE by_account (          -- ascending within an account: a page dirtied per account
+    account INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (account, id)
+) WITHOUT ROWID;
 CREATE TABLE by_ref (
     account INTEGER NOT NULL, ref TEXT NOT NULL, id INTEGER NOT NULL,
     PRIMARY KEY (account, ref, id)
@@ -153,19 +156,19 @@ CREATE TABLE opt_outs (
     PRIMARY KEY (account, number, sender, category)
 ) WITHOUT ROWID;
 
-CREATE TABLE mo_parts (            -- parts of replies that are not whole yet
+CREATE TABLE mo_groups (           -- replies in parts: what has come of each
     carrier INTEGER NOT NULL,
     source TEXT NOT NULL,
     destination TEXT NOT NULL,
     reference INTEGER NOT NULL,
     total INTEGER NOT NULL,
-    part INTEGER NOT NULL,
     account INTEGER,
-    data_coding INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (carrier, source, destination, reference, total, part)
+    first_at INTEGER NOT NULL,     -- when its first part came
+    texts TEXT NOT NULL,           -- JSON object: part number -> text
+    done INTEGER NOT NULL,         -- 1: it is in `inbound`; kept a while to know repeated parts by
+    PRIMARY KEY (carrier, source, destination, reference, total)
 ) WITHOUT ROWID;
+CREATE INDEX mo_groups_first_at ON mo_groups (first_at);
 CREATE TABLE inbound (
     id INTEGER PRIMARY KEY,
     account INTEGER,
@@ -191,7 +194,9 @@ CREATE TABLE events (
     created INTEGER NOT NULL,
     body BLOB NOT NULL
 );
-CREATE INDEX events_by_account ON events (account, position);
+-- By type, so that an endpoint that wants only replies passes over a million statuses in one step;
+-- with `count`, so that the log is cut into deliveries without touching a body.
+CREATE INDEX events_by_type ON events (account, type, position, count);
 
 CREATE TABLE webhooks (
     id INTEGER PRIMARY KEY,
@@ -212,6 +217,7 @@ CREATE TABLE deliveries (
     next_at INTEGER NOT NULL,
     state TEXT NOT NULL,
     created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,      -- when it was last tried, given up or replayed
     last_status INTEGER NOT NULL,
     last_error TEXT NOT NULL
 );
