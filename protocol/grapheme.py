@@ -12,6 +12,7 @@ from typing import Final
 from unicodedata import category, combining
 
 _ZWJ: Final = "\u200d"
+_SPACING: Final = "\u0e33\u0eb3"  # Thai and Lao SARA AM, letters that belong to the one before
 _VIRAMA: Final = 9  # canonical combining class of the signs that join two consonants
 
 
@@ -25,7 +26,7 @@ def is_boundary(text: str, at: int) -> bool:
         return not (before == "\r" and after == "\n")
     if after == _ZWJ or before == _ZWJ:
         return False
-    if category(after)[0] == "M" or "\U0001f3fb" <= after <= "\U0001f3ff":
+    if after in _SPACING or category(after)[0] == "M" or "\U0001f3fb" <= after <= "\U0001f3ff":
         return False
     if "\U000e0020" <= after <= "\U000e007f":  # tags, as in the flag of Scotland
         return False

@@ -77,8 +77,9 @@ class Alphabet:
         self.locking_shift = locking_shift
         self.single_shift = single_shift
         self._shift = dict(shift)
-        marks = {char: code | _EXTENDED for code, char in shift.items()}
-        # A character in both tables costs one septet, not two.
+        # Some national tables hold a character twice: its first place counts. One in both tables
+        # costs one septet, not two.
+        marks = {char: code | _EXTENDED for code, char in sorted(shift.items(), reverse=True)}
         marks.update({char: code for code, char in enumerate(locking) if code != ESC})
         self._from_latin1 = bytes(marks.get(chr(i), _FOREIGN) for i in range(256))
         # codecs.charmap_build makes its fast form only when index 0 is NUL, which is "@" here: so

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from . import gsm7, udh
-from .coding import encode_ucs2
+from .coding import encode_ucs2, foreign
 from .constants import ESM_CLASS_UDHI
 from .errors import UsageError
 from .grapheme import is_boundary
@@ -146,9 +146,11 @@ def segment(
         if wire != "gsm":
             cut = [chosen.decode(part).encode(wire) for part in cut]
         elif packed:
-            header = 1 + len(elements) if elements else 0
-            if len(cut) > 1:
-                header = max(1, header) + (_HEADER[mode] - 1 if mode in (UDH8, UDH16) else 0)
+            header = len(elements)
+            if len(cut) > 1 and mode in (UDH8, UDH16):
+                header += _HEADER[mode]
+            elif elements:
+                header += 1
             fill = gsm7.fill_bits(header)
             cut = [gsm7.pack(part, fill) for part in cut]
     return Segments(name, data_coding[name], units, count, tuple(cut), mode, elements)
@@ -235,7 +237,7 @@ def _encode(
         try:
             return "latin1", text.encode("latin-1"), None
         except UnicodeEncodeError as error:
-            raise _foreign(text[error.start], encoding) from None
+            raise foreign(text[error.start], encoding) from None
     septets = gsm7.encode(text)
     if septets is not None and (wire == "gsm" or _fits(text, wire)):
         return ("ascii" if encoding == "ascii" else "gsm"), septets, gsm7.DEFAULT
@@ -249,7 +251,7 @@ def _encode(
             )
             return "gsm", best, chosen
     if encoding != "auto":
-        raise _foreign(next(char for char in text if not _in_wire(char, wire)), encoding)
+        raise foreign(next(char for char in text if not _in_wire(char, wire)), encoding)
     return "ucs2", encode_ucs2(text), None
 
 
@@ -261,10 +263,6 @@ def _fits(text: str, wire: str) -> bool:
 
 def _in_wire(char: str, wire: str) -> bool:
     return gsm7.encode(char) is not None and (wire == "gsm" or _fits(char, wire))
-
-
-def _foreign(char: str, encoding: str) -> UsageError:
-    return UsageError(f"U+{ord(char):04X} is not in the encoding {encoding}")
 
 
 def _elements(alphabet: gsm7.Alphabet | None) -> bytes:

@@ -84,11 +84,13 @@ def parse(short_message: bytes) -> tuple[Header, bytes]:
 def build(elements: Iterable[tuple[int, bytes]]) -> bytes:
     """A header of these elements, UDHL first.
 
-    Raises UsageError when an element or the header is over 255 octets long.
+    Raises UsageError when they take more than 255 octets.
     """
+    elements = tuple(elements)
+    length = sum(2 + len(data) for _, data in elements)
+    if length > 255:
+        raise UsageError(f"a user data header holds 255 octets, not {length}")
     body = b"".join(bytes((identifier, len(data))) + data for identifier, data in elements)
-    if len(body) > 255:
-        raise UsageError(f"a user data header holds 255 octets, not {len(body)}")
     return bytes((len(body),)) + body
 
 
