@@ -142,6 +142,10 @@ class SeenNumbers(Protocol):
         """For each number, whether it is new; new ones are remembered."""
         ...
 
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Take back numbers just added, because their submission could not be stored."""
+        ...
+
 
 class Admission(Protocol):
     """The ordered checks, as an ingress sees them."""

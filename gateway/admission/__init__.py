@@ -1,0 +1,56 @@
+"""Admission: a submission -> messages that may be sent, and refusals with their reasons.
+
+In: an `Ask` and its `Draft`s. Out: the drafts that passed, each with number, country, parts,
+time and lane; the others with a reason code. Stores nothing, sends nothing, charges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Final
+
+from gateway.admission import (
+    country,
+    duplicate,
+    encode,
+    number,
+    opt_out,
+    render,
+    route,
+    schedule,
+    sender,
+)
+from gateway.admission.world import Check, World
+from gateway.draft import Ask, Draft
+
+ORDER: Final[tuple[Check, ...]] = (
+    sender.check,
+    schedule.check,
+    number.check,
+    country.check,
+    opt_out.check,
+    render.check,
+    encode.check,
+    route.check,
+    duplicate.check,
+)
+"""The order is the policy: what refuses the whole submission first, then what refuses most for
+least work. Duplicates come last, so that a recipient refused for another reason does not bar a
+later, better entry with the same number. A new check is a file and a line here."""
+
+
+class Checks:
+    """`draft.Admission`: every check in order."""
+
+    __slots__ = ("_order", "world")
+
+    def __init__(self, world: World, order: tuple[Check, ...] = ORDER) -> None:
+        self.world = world
+        self._order = order
+
+    async def admit(self, ask: Ask, drafts: list[Draft]) -> list[Draft]:
+        """Run the checks; see `draft.Admission.admit`."""
+        for check in self._order:
+            result = check(ask, drafts, self.world)
+            drafts = await result if isinstance(result, Awaitable) else result
+        return drafts

@@ -1,0 +1,48 @@
+"""What the checks may know besides the submission itself.
+
+Built once by the composition root; a reload replaces `routing`. A check reads it and writes
+nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from gateway.admission.numbering import Numbering
+from gateway.draft import Ask, Draft
+from gateway.routing import RoutingTable
+
+
+class OptOuts(Protocol):
+    """The part of the store the opt-out check asks."""
+
+    async def opted_out(
+        self, account: str, sender: str, category: str, numbers: Sequence[int]
+    ) -> set[int]:
+        """Those of `numbers` that refuse this sender and category of this account."""
+        ...
+
+
+class World:
+    """Numbering plans, routes and the opt-out ledger."""
+
+    __slots__ = ("numbering", "opt_outs", "routing")
+
+    def __init__(self, numbering: Numbering, routing: RoutingTable, opt_outs: OptOuts) -> None:
+        self.numbering = numbering
+        self.routing = routing
+        self.opt_outs = opt_outs
+
+
+Check = Callable[[Ask, list[Draft], World], "list[Draft] | Awaitable[list[Draft]]"]
+"""One step of admission: takes the drafts that are still standing and returns those that go on.
+
+It passes a draft, changes it, or refuses it (`draft.refuse`); it raises `errors.Refused` when the
+submission cannot be served whoever the recipient is.
+"""
+
+
+def standing(drafts: list[Draft]) -> list[Draft]:
+    """The drafts no check has refused."""
+    return [draft for draft in drafts if draft.code is None]
