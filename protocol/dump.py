@@ -12,7 +12,7 @@ from . import constants as c
 from .errors import PduError, SmppError, UsageError
 from .fields import Field, OctetString, Several
 from .pdu import PDUS, Pdu, read_header, show
-from .tlv import INTEGER, TLV_BY_TAG, decode_value, read_tlvs
+from .tlv import TLV_BY_TAG, decode_value, read_tlvs
 
 _HEX_SHOWN: Final = 64  # octets of one value in hex; a message_payload may have 65,535
 
@@ -145,7 +145,7 @@ MEANING: Final[dict[str, Callable[[Any], str]]] = {
 
 
 def dump(pdu: Pdu | bytes, masked: bool = False) -> str:
-    """Return a dump of one Pdu, or of all PDUs in `pdu` octets; it never raises.
+    """Return a dump of one Pdu, or of all PDUs in `pdu` octets; no octets make it raise.
 
     With `masked` it may stand in a log: no text and no number in full. A password is never shown.
     """
@@ -188,6 +188,8 @@ def _body_lines(command_id: int, body: bytes, masked: bool) -> Iterator[str]:
         yield _line("body", _octets(body, masked))
         return
     pos = 0
+    # The unread rest of a bind may hold its password.
+    secret = masked or any(f.name == "password" for f in cls.fields)
     try:
         for f in cls.fields:
             value, after = f.read(body, pos, len(body), f is cls.fields[-1])
@@ -201,7 +203,7 @@ def _body_lines(command_id: int, body: bytes, masked: bool) -> Iterator[str]:
             pos = after
     except PduError as error:
         yield f"! at octet {c.HEADER_LENGTH + pos}: {error.args[0]}"
-        yield _line("not read", _octets(body[pos:], masked))
+        yield _line("not read", _octets(body[pos:], secret))
 
 
 def _headline(command_id: int, command_status: int, sequence_number: int) -> str:
@@ -224,7 +226,7 @@ def _field_lines(f: Field, value: Any, masked: bool) -> Iterator[str]:
             yield _line(f.name, repr(item))
     elif isinstance(f, OctetString):
         yield _line(f.name, _octets(value, masked))
-    elif f.shown == "never" or masked:
+    elif f.shown == "never" or isinstance(f, Several) or (masked and f.shown == "masked"):
         yield _line(f.name, show(f, value))
     elif f.name in MEANING:
         yield _line(f.name, f"{value} {MEANING[f.name](value)}")
@@ -245,10 +247,9 @@ def _tlv_line(tag: int, value: bytes, masked: bool) -> str:
     except PduError as error:
         return _line(f"0x{tag:04X} {name}", f"{shown} ! {error.args[0]}")
     if name in MEANING:
-        shown = f"{decoded!r} {MEANING[name](decoded)}"
-    elif (known and known.kind == INTEGER) or name == "receipted_message_id":
-        shown = repr(decoded)
-    elif isinstance(decoded, str) and not masked:
+        meaning = MEANING[name](decoded)
+        shown = f"{decoded} {meaning}" if isinstance(decoded, int) else meaning
+    elif isinstance(decoded, int) or (isinstance(decoded, str) and not masked):
         shown = repr(decoded)
     return _line(f"0x{tag:04X} {name}", shown)
 

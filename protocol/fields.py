@@ -80,10 +80,9 @@ class Integer(Field):
         return int.from_bytes(data[pos:after], "big"), after
 
     def write(self, value: Any) -> bytes:
-        try:
-            return int(value).to_bytes(self.octets, "big")
-        except (OverflowError, TypeError, ValueError):
-            raise self.wrong(f"is not an integer of {self.octets} octet(s)") from None
+        if not isinstance(value, int) or not 0 <= value < 1 << (8 * self.octets):
+            raise self.wrong(f"is not an integer of {self.octets} octet(s)")
+        return value.to_bytes(self.octets, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +176,10 @@ class Several(Field):
     def write(self, value: Any) -> bytes:
         if not isinstance(value, tuple | list) or len(value) > 255:
             raise self.wrong("is not a list of at most 255 items")
-        return bytes((len(value),)) + b"".join(map(self.write_item, value))
+        try:
+            return bytes((len(value),)) + b"".join(map(self.write_item, value))
+        except (TypeError, ValueError):
+            raise self.wrong("has an item that is not an address") from None
 
 
 _OCTET = Integer("dest_addr_ton or dest_addr_npi")

@@ -345,7 +345,7 @@ class AlertNotification(Pdu, command_id=c.ALERT_NOTIFICATION):
     esme_addr: str = c_octet_string(65, c.ESME_RINVDSTADR, "masked")
 
 
-# ---- cell broadcast, 5.0 §4.4-§4.6 --------------------------------------------------------------
+# ---- cell broadcast, 5.0 §4.4, §4.6 --------------------------------------------------------------
 
 
 class BroadcastSm(Pdu, command_id=c.BROADCAST_SM):
@@ -368,7 +368,7 @@ class BroadcastSmResp(MessageId, command_id=c.BROADCAST_SM_RESP): ...
 
 
 class QueryBroadcastSm(MessageId, command_id=c.QUERY_BROADCAST_SM):
-    """5.0 §4.6.1."""
+    """5.0 §4.6."""
 
     source_addr_ton: int = integer(status=c.ESME_RINVSRCTON)
     source_addr_npi: int = integer(status=c.ESME_RINVSRCNPI)
@@ -379,7 +379,7 @@ class QueryBroadcastSmResp(MessageId, command_id=c.QUERY_BROADCAST_SM_RESP): ...
 
 
 class CancelBroadcastSm(Pdu, command_id=c.CANCEL_BROADCAST_SM):
-    """5.0 §4.6.2 (cancel_broadcast_sm)."""
+    """5.0 §4.6."""
 
     service_type: str = c_octet_string(6, c.ESME_RINVSERTYP)
     message_id: str = c_octet_string(65, c.ESME_RINVMSGID)
