@@ -131,6 +131,10 @@ def _decode_gsm(data: bytes) -> str:
     return gsm7.decode(data)
 
 
+# Controls that no text has become 0; line breaks and all above stay.
+_READABLE: Final = bytes(i if i >= 0x20 or i in b"\n\r\f" else 0 for i in range(256))
+
+
 def _decode_ucs2(data: bytes) -> str:
     if data.startswith(b"\xff\xfe"):
         return str(data[2:], "utf-16-le", "replace")
@@ -139,8 +143,8 @@ def _decode_ucs2(data: bytes) -> str:
     try:
         return codecs.utf_16_be_decode(data, "strict", True)[0]
     except UnicodeDecodeError:
-        # An odd length without any zero octet never was UTF-16.
-        if len(data) % 2 and 0 not in data:
+        # An odd length of readable octets never was UTF-16; one with controls lost its last octet.
+        if len(data) % 2 and not data.translate(_READABLE).count(0):
             return _decode_octets(data)
         return str(data, "utf-16-be", "replace")
 

@@ -130,9 +130,8 @@ class Receipt:
         state = _BY_STATE.get(self.message_state) if self.message_state is not None else None
         if state is not None and state is not Outcome.UNKNOWN:
             return state
-        if self.stat is not None:
-            return _outcome_of_stat(self.stat) or state
-        return state
+        named = None if self.stat is None else _outcome_of_stat(self.stat)
+        return state if named is None else named
 
     @property
     def error_code(self) -> str | None:
