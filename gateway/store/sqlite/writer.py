@@ -36,15 +36,21 @@ MAX_SECONDS: Final = 0.015
 class Transaction:
     """What one call may touch: the connection now, memory after the commit."""
 
-    __slots__ = ("connection", "effects")
+    __slots__ = ("connection", "effects", "undo")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.effects: list[Callable[[], None]] = []
+        self.undo: list[Callable[[], None]] = []
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Run `effect` on the writer's thread once the transaction is on disk."""
         self.effects.append(effect)
+
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        """Run `undo` on the writer's thread if the call does not come to pass: for memory that
+        later calls of the same transaction must already see changed."""
+        self.undo.append(undo)
 
 
 class _Job(Generic[T]):
@@ -236,7 +242,7 @@ class Writer(_Worker):
                 break
         self._metrics.set(STORE_WAITING, queue.qsize())
         if failed:
-            self._rollback()
+            self._rollback(transactions)
             if len(taken) == 1:
                 taken[0].error = _translated(taken[0].error or StoreUnavailable("rolled back"))
                 self._done(taken)
@@ -264,12 +270,12 @@ class Writer(_Worker):
                     if not connection.in_transaction:
                         raise  # SQLite rolled everything back itself (disk full, I/O error)
                     connection.execute("ROLLBACK TO one")
-                    self._rolled_back()
+                    self._undo([transaction])
                 else:
                     transactions.append(transaction)
                 connection.execute("RELEASE one")
         except BaseException as error:  # noqa: BLE001  every caller is told
-            self._rollback()
+            self._rollback(transactions)
             for job in jobs:
                 job.error = job.error or _translated(error)
             return []
@@ -280,7 +286,7 @@ class Writer(_Worker):
             try:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
-                self._rollback()
+                self._rollback(transactions)
                 for job in jobs:
                     job.error = job.error or _translated(error)
             else:
@@ -291,8 +297,14 @@ class Writer(_Worker):
         listener = self._committed() if transactions else None
         self._done(jobs, *([listener] if listener is not None else []))
 
-    def _rollback(self) -> None:
+    def _rollback(self, transactions: list[Transaction]) -> None:
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+        self._undo(transactions)
+
+    def _undo(self, transactions: list[Transaction]) -> None:
+        for transaction in reversed(transactions):
+            for undo in reversed(transaction.undo):
+                undo()
         self._rolled_back()
