@@ -82,8 +82,6 @@ class Inbound(Outbound):
         """
         if self._ended:
             return []
-        clock = self._clock
-        clock.heard_at = now
         if self._tail:
             self._tail += data
             if len(self._tail) < self._needed:
@@ -94,6 +92,7 @@ class Inbound(Outbound):
         append = events.append
         outstanding = self._window.outstanding
         session = self._session
+        clock = self._clock
         unpack = HEADER.unpack_from
         new = SubmitSmResp.__new__
         max_pdu = self.max_pdu
@@ -134,6 +133,8 @@ class Inbound(Outbound):
                 if self._ended:
                     return events
             pos = end
+        if pos:
+            clock.heard_at = now
         self._keep_tail(data, pos, events)
         return events
 

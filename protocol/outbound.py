@@ -15,6 +15,7 @@ from .constants import (
     ESME_ROK,
     GENERIC_NACK,
     HEADER_LENGTH,
+    OUTBIND,
     RESPONSE_BIT,
     UNBIND_RESP,
     command_name,
@@ -27,6 +28,7 @@ from .timers import Clockwork, Timers
 from .window import Window
 
 HEADER: Final = Struct(">IIII")
+_UINT32: Final = 0xFFFFFFFF
 
 
 def response_body(command_id: int, command_status: int) -> bytes:
@@ -113,6 +115,8 @@ class Outbound:
         keeps its sequence_number, as `response_to` has set it. Raises UsageError if the state or
         the window forbids the PDU or if it cannot be encoded; nothing has been sent then.
         """
+        if not 0 <= pdu.command_status <= _UINT32 or not 0 <= pdu.sequence_number <= _UINT32:
+            raise UsageError(f"{pdu.command}: status or sequence_number is not 32 bits")
         if pdu.command_id & RESPONSE_BIT:
             self._send_response(pdu, now)
         else:
@@ -141,6 +145,8 @@ class Outbound:
             (number,) = self._window.number(1)
             if command_id not in UNANSWERED:
                 session_requests[number] = (None, command_id, now)
+            elif command_id == OUTBIND:
+                self._clock.opened_at = now  # session_init gives the ESME its time to bind
         else:
             (number,) = self._window.add(command_id, (context,), now)
         pdu.sequence_number = number
@@ -188,7 +194,9 @@ class Outbound:
         The pieces come from `pdu.prepare` or `pdu.body`; `contexts[i]` comes back with the fate of
         `bodies[i]`. Raises UsageError, queueing nothing, if the state or the window forbids it.
         """
-        if command_id not in self._session.sendable or command_id in SESSION_REQUESTS:
+        if command_id in SESSION_REQUESTS:
+            raise UsageError(f"{command_name(command_id)} is sent one at a time: use send")
+        if command_id not in self._session.sendable:
             raise self._misplaced(command_id)
         if len(bodies) != len(contexts):
             raise UsageError(f"{len(bodies)} bodies with {len(contexts)} contexts")

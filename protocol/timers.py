@@ -46,7 +46,7 @@ class Clockwork:
     def __init__(self, timers: Timers, now: float) -> None:
         self.timers = timers
         self.opened_at = now  # connected, or last refused a bind
-        self.heard_at = now  # last octet from the peer, of whatever kind
+        self.heard_at = now  # last whole PDU from the peer, of whatever kind
         self.busy_at = now  # last PDU either way other than enquire_link and its response
         self.enquired_at = -inf  # our last enquire_link
 

@@ -38,6 +38,8 @@ class Window:
     def __init__(self, size: int, first_sequence: int = MIN_SEQUENCE) -> None:
         if size < 1:
             raise UsageError(f"a window of {size} lets nothing through")
+        if not MIN_SEQUENCE <= first_sequence <= MAX_SEQUENCE:
+            raise UsageError(f"sequence_number {first_sequence} is not 1 to 0x7FFFFFFF")
         self.size = size
         self.outstanding: dict[int, Entry] = {}
         self.session: dict[int, Entry] = {}
