@@ -1,0 +1,1 @@
+"""What measures and exercises the gateway from outside: operator, webhook sink, load."""
