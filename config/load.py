@@ -1,0 +1,292 @@
+"""TOML and environment -> `Settings`, or a list of complaints that say where and what to do.
+
+In: a file's path and the environment. Out: settings in which every reference has been followed:
+profiles are merged into their carriers, secrets named by environment variables are filled in, keys
+are reduced to their hashes. Reads files, changes nothing.
+
+A single value can be set from the environment: `ALDIS_HTTP__PORT=8081` is `[http] port = 8081`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from config import settings as s
+from config.lines import line_of, locate
+from config.references import check_references
+
+PROFILES: Final = Path(__file__).parent / "carriers"
+ENVIRONMENT_PREFIX: Final = "ALDIS_"
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)\Z")
+_AT: Final = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `([^`]*)`")
+
+
+class ConfigProblems(ValueError):
+    """The configuration cannot be used; `problems` are complete sentences."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load(path: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> s.Settings:
+    """Read, check and complete a configuration file; raises `ConfigProblems`."""
+    environment = os.environ if environment is None else environment
+    file = Path(path)
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigProblems([f"{file}: no such file; name it with --config"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigProblems([f"{file}: cannot be read: {error}"]) from None
+    return loads(text, environment, name=str(file), directory=file.parent)
+
+
+def loads(
+    text: str,
+    environment: Mapping[str, str],
+    *,
+    name: str = "configuration",
+    directory: Path = Path(),
+) -> s.Settings:
+    """`load` for a text; `directory` is where relative profile paths start."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigProblems([f"{name}: not TOML: {error}"]) from None
+    return _Reading(raw, locate(text), environment, name, directory).settings()
+
+
+class _Reading:
+    """One pass over one file; collects complaints instead of stopping at the first."""
+
+    def __init__(
+        self,
+        raw: dict[str, Any],
+        lines: dict[str, int],
+        environment: Mapping[str, str],
+        name: str,
+        directory: Path,
+    ) -> None:
+        self.raw = raw
+        self.lines = lines
+        self.environment = environment
+        self.name = name
+        self.directory = directory
+        self.problems: list[str] = []
+
+    def settings(self) -> s.Settings:
+        self._apply_environment()
+        self._merge_profiles()
+        tables: dict[str, Any] = {}
+        kinds = {field.name: field.type for field in msgspec.structs.fields(s.Settings)}
+        for key, value in self.raw.items():
+            if key not in kinds:
+                self.complain(key, f"unknown table `{key}`{_nearest(key, kinds)}")
+            elif isinstance(value, list):
+                item = {"account": s.Account, "carrier": s.Carrier, "route": s.Route}.get(key)
+                if item is None:
+                    self.complain(key, f"`{key}` is a single table: write [{key}]")
+                else:
+                    tables[key] = [
+                        self._convert(entry, item, f"{key}[{place}]")
+                        for place, entry in enumerate(value)
+                    ]
+            elif key in ("account", "carrier", "route"):
+                self.complain(key, f"`{key}` is a list of tables: write [[{key}]]")
+            else:
+                tables[key] = self._convert(value, kinds[key], key)
+        self._stop_if_wrong()
+        found = s.Settings(**tables)
+        found = self._resolve(found)
+        for path, problem in check_references(found):
+            self.complain(path, problem)
+        self._stop_if_wrong()
+        return found
+
+    def complain(self, path: str, problem: str) -> None:
+        line = line_of(self.lines, path)
+        where = f"{self.name}:{line}" if line else self.name
+        self.problems.append(f"{where}: {problem}")
+
+    def _stop_if_wrong(self) -> None:
+        if self.problems:
+            raise ConfigProblems(self.problems)
+
+    def _convert(self, value: Any, kind: Any, path: str) -> Any:
+        try:
+            return msgspec.convert(value, kind, dec_hook=_quantity)
+        except msgspec.ValidationError as error:
+            self.complain(*_explain(str(error), kind, path))
+            return None
+
+    def _apply_environment(self) -> None:
+        for key, value in self.environment.items():
+            section, found, name = key.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+            if not (key.startswith(ENVIRONMENT_PREFIX) and found):
+                continue
+            table = self.raw.setdefault(section, {})
+            if not isinstance(table, dict):
+                self.complain(section, f"{key} cannot set a value in the list [[{section}]]")
+                continue
+            try:
+                table[name] = tomllib.loads(f"value = {value}")["value"]
+            except tomllib.TOMLDecodeError:
+                table[name] = value
+
+    def _merge_profiles(self) -> None:
+        carriers = self.raw.get("carrier")
+        if not isinstance(carriers, list):
+            return
+        for place, carrier in enumerate(carriers):
+            profile = carrier.get("profile") if isinstance(carrier, dict) else None
+            if not isinstance(profile, str):
+                continue
+            path = self._profile_path(profile)
+            try:
+                base = tomllib.loads(path.read_text("utf-8"))
+            except (OSError, tomllib.TOMLDecodeError) as error:
+                known = ", ".join(sorted(file.stem for file in PROFILES.glob("*.toml"))) or "none"
+                self.complain(
+                    f"carrier[{place}].profile",
+                    f"profile {profile!r} cannot be read ({error}); shipped profiles: {known}",
+                )
+                continue
+            carriers[place] = {**base, **carrier}
+
+    def _profile_path(self, profile: str) -> Path:
+        if "/" in profile or profile.endswith(".toml"):
+            return self.directory / profile
+        return PROFILES / f"{profile}.toml"
+
+    def _resolve(self, found: s.Settings) -> s.Settings:
+        """Fill in what the environment holds; reduce keys to hashes."""
+        replace = msgspec.structs.replace
+        carriers = []
+        for place, carrier in enumerate(found.carrier):
+            password = self._secret(
+                f"carrier[{place}]", "password", carrier.password, carrier.password_env
+            )
+            carriers.append(replace(carrier, password=password or "", password_env=None))
+        accounts = []
+        for place, account in enumerate(found.account):
+            at = f"account[{place}]"
+            keys = [self._key(f"{at}.keys[{index}]", key) for index, key in enumerate(account.keys)]
+            webhooks = [
+                replace(
+                    hook,
+                    secret=self._secret(
+                        f"{at}.webhooks[{index}]", "secret", hook.secret, hook.secret_env
+                    ),
+                    secret_env=None,
+                )
+                for index, hook in enumerate(account.webhooks)
+            ]
+            accounts.append(replace(account, keys=tuple(keys), webhooks=tuple(webhooks)))
+        return replace(found, carrier=tuple(carriers), account=tuple(accounts))
+
+    def _key(self, path: str, key: s.Key) -> s.Key:
+        given = [name for name in ("value", "hash", "env") if getattr(key, name) is not None]
+        if len(given) != 1:
+            self.complain(path, "a key needs exactly one of value, hash, env")
+            return key
+        value = key.value if key.env is None else self._from_environment(path, "env", key.env)
+        if value is not None:
+            digest = hashlib.sha256(value.encode()).hexdigest()
+            return msgspec.structs.replace(key, value=None, env=None, hash=digest)
+        return key
+
+    def _secret(self, path: str, name: str, value: str | None, variable: str | None) -> str | None:
+        if variable is None:
+            return value
+        if value is not None:
+            self.complain(f"{path}.{name}", f"give {name} or {name}_env, not both")
+        return self._from_environment(path, f"{name}_env", variable)
+
+    def _from_environment(self, path: str, name: str, variable: str) -> str | None:
+        value = self.environment.get(variable)
+        if not value:
+            self.complain(
+                f"{path}.{name}", f"environment variable {variable} is not set; set it or give "
+                f"the value another way",
+            )  # fmt: skip
+        return value
+
+
+def _quantity(kind: type, value: Any) -> Any:
+    """Durations and sizes from what stands in the file."""
+    if kind is s.Duration:
+        match = _QUANTITY.match(value) if isinstance(value, str) else None
+        if match is None or match[2] not in _UNITS:
+            raise ValueError(
+                'expected a duration with its unit, such as "250ms", "30s", "4h", "7d"'
+            )
+        return s.Duration(float(match[1]) * _UNITS[match[2]])
+    if kind is s.Size:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return s.Size(value)
+        match = _QUANTITY.match(value) if isinstance(value, str) else None
+        if match is None or match[2] not in _SIZES:
+            raise ValueError('expected octets or a size, such as 65536, "64KiB", "16MiB"')
+        return s.Size(float(match[1]) * _SIZES[match[2]])
+    raise NotImplementedError(kind)
+
+
+def _explain(message: str, kind: Any, path: str) -> tuple[str, str]:
+    """(path, sentence) from a msgspec complaint about a value that stands at `path`."""
+    at = _AT.search(message)
+    inner = at[1] if at is not None else ""
+    message = _AT.sub("", message)
+    unknown = _UNKNOWN.search(message)
+    if unknown is not None:
+        fields = _fields_at(kind, inner)
+        key = unknown[1]
+        return f"{path}{inner}.{key}", f"unknown key `{key}`{_nearest(key, fields)}"
+    missing = re.search(r"missing required field `([^`]*)`", message)
+    if missing is not None:
+        return f"{path}{inner}", f"`{missing[1]}` is missing; add it to this table"
+    field = inner.rpartition(".")[2] or path
+    return f"{path}{inner}", f"`{field}`: {message[:1].lower()}{message[1:]}"
+
+
+def _fields_at(kind: Any, inner: str) -> list[str]:
+    """The keys allowed in the table at `inner` below a struct of type `kind`."""
+    for part in re.findall(r"[A-Za-z_]+", inner):
+        for field in msgspec.structs.fields(kind):
+            if field.name == part:
+                kind = _struct_in(field.type)
+                break
+        if kind is None:
+            return []
+    return [field.name for field in msgspec.structs.fields(kind)]
+
+
+def _struct_in(annotation: Any) -> Any:
+    """The Section inside `Tls | None`, `tuple[Key, ...]`, `dict[str, StatusRule]`."""
+    if isinstance(annotation, type) and issubclass(annotation, s.Section):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _struct_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _nearest(key: str, known: Any) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; known here: {', '.join(sorted(known))}" if known else ""

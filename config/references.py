@@ -1,0 +1,142 @@
+"""Checks that concern several settings at once: names that must exist, values that must fit.
+
+In: settings whose single values are right. Out: (path, sentence) for each problem, the sentence
+saying what to do. Pure but for looking whether named files exist.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from config import settings as s
+
+Problem = tuple[str, str]
+
+
+def check_references(found: s.Settings) -> Iterator[Problem]:
+    """Everything wrong between the settings."""
+    yield from _unique("account", [account.name for account in found.account])
+    yield from _unique("carrier", [carrier.name for carrier in found.carrier])
+    yield from _unique("route", [route.name for route in found.route])
+    for place, account in enumerate(found.account):
+        yield from _account(f"account[{place}]", account, found.webhooks.allow_private)
+    yield from _keys_once(found)
+    for place, carrier in enumerate(found.carrier):
+        yield from _carrier(f"carrier[{place}]", carrier)
+    for place, route in enumerate(found.route):
+        yield from _route(f"route[{place}]", route, found)
+    if found.http.tls is not None:
+        yield from _files("http.tls", found.http.tls.certificate, found.http.tls.key)
+    if found.http.port and found.http.port == found.ops.port and found.http.host == found.ops.host:
+        yield "ops.port", f"port {found.ops.port} is taken by [http]; choose another"
+
+
+def _unique(kind: str, names: list[str]) -> Iterator[Problem]:
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield f"{kind}[{place}].name", f"a second {kind} is called `{name}`; rename one"
+
+
+def _keys_once(found: s.Settings) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for place, account in enumerate(found.account):
+        for index, key in enumerate(account.keys):
+            if key.hash is None:
+                continue
+            other = owners.setdefault(key.hash, account.name)
+            if other != account.name:
+                yield (
+                    f"account[{place}].keys[{index}]",
+                    f"account `{other}` has the same key; a key belongs to one account",
+                )
+
+
+def _account(path: str, account: s.Account, allow_private: bool) -> Iterator[Problem]:
+    for index, key in enumerate(account.keys):
+        at = f"{path}.keys[{index}]"
+        if key.hash is not None and not _is_sha256(key.hash):
+            yield f"{at}.hash", "`hash` is 64 hex digits; `aldis keys hash` prints it"
+        for network in key.networks:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                yield f"{at}.networks", f"{network!r} is no network; write 10.0.0.0/8 or ::1/128"
+    for index, hook in enumerate(account.webhooks):
+        at = f"{path}.webhooks[{index}]"
+        if not hook.url.startswith(("https://", "http://")):
+            yield f"{at}.url", f"{hook.url!r} is no http(s) address"
+        elif hook.url.startswith("http://") and not allow_private:
+            yield (
+                f"{at}.url",
+                "events to plain http would travel unprotected; use https, or set "
+                "allow_private = true in [webhooks] for a trial",
+            )
+        if hook.secret is None:
+            yield f"{at}.secret", "give `secret` or `secret_env`"
+        elif not _is_webhook_secret(hook.secret):
+            yield f"{at}.secret", "a secret is `whsec_` and base64 of 24 to 64 octets"
+
+
+def _carrier(path: str, carrier: s.Carrier) -> Iterator[Problem]:
+    if not carrier.hosts:
+        yield path, f'carrier `{carrier.name}` has no hosts; add hosts = ["host:port"]'
+    for host in carrier.hosts:
+        name, _, port = host.rpartition(":")
+        if not name or not port.isdecimal() or not 0 < int(port) < 65536:
+            yield f"{path}.hosts", f"{host!r} is not host:port"
+    if not carrier.system_id:
+        yield path, f"carrier `{carrier.name}` has no system_id; the operator gives you one"
+    if len((carrier.password or "").encode()) > 64:
+        yield f"{path}.password", "a password is at most 8 octets (64 where operators bend it)"
+    if carrier.reconnect_max < carrier.reconnect_min:
+        yield f"{path}.reconnect_max", "reconnect_max is shorter than reconnect_min"
+    if carrier.tls is not None:
+        names = (carrier.tls.ca, carrier.tls.certificate, carrier.tls.key)
+        yield from _files(f"{path}.tls", *[name for name in names if name is not None])
+    try:
+        ZoneInfo(carrier.receipt_zone)
+    except (KeyError, ValueError, OSError):
+        yield f"{path}.receipt_zone", f"no time zone `{carrier.receipt_zone}`; write Europe/Paris"
+    for name, value in carrier.data_coding.items():
+        if not 0 <= value <= 255:
+            yield f"{path}.data_coding.{name}", f"{value} is no data_coding; it is 0 to 255"
+
+
+def _route(path: str, route: s.Route, found: s.Settings) -> Iterator[Problem]:
+    carriers = {carrier.name for carrier in found.carrier}
+    accounts = {account.name for account in found.account}
+    if not route.carriers:
+        yield path, f'route `{route.name}` has no carriers; add carriers = ["name"]'
+    for entry in route.carriers:
+        name = entry if isinstance(entry, str) else entry.name
+        if name not in carriers:
+            known = ", ".join(sorted(carriers)) or "none"
+            yield f"{path}.carriers", f"no carrier is called `{name}`; there are: {known}"
+    for name in route.accounts:
+        if name not in accounts:
+            known = ", ".join(sorted(accounts)) or "none"
+            yield f"{path}.accounts", f"no account is called `{name}`; there are: {known}"
+
+
+def _files(path: str, *names: str) -> Iterator[Problem]:
+    for name in names:
+        if not Path(name).is_file():
+            yield path, f"no such file: {name}"
+
+
+def _is_sha256(text: str) -> bool:
+    return len(text) == 64 and all(letter in "0123456789abcdefABCDEF" for letter in text)
+
+
+def _is_webhook_secret(text: str) -> bool:
+    if not text.startswith("whsec_"):
+        return False
+    try:
+        return 24 <= len(base64.b64decode(text[6:], validate=True)) <= 64
+    except binascii.Error:
+        return False
