@@ -194,6 +194,7 @@ CREATE TABLE inbound (
     in_reply_to INTEGER
 );
 CREATE INDEX inbound_by_account ON inbound (account, id);
+CREATE INDEX inbound_texts ON inbound (id) WHERE text <> '';
 
 -- The outbox: one row for the events of one type and one account that one call wrote. `body` is
 -- their JSON array without its brackets, so chunks concatenate with commas. The newest row is
