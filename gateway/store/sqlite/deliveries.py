@@ -1,0 +1,293 @@
+"""Deliveries: cut from the event log, tried until they are taken or given up, replayed.
+
+In: how many deliveries each endpoint can take, and what tries came to. Out: deliveries with their
+bodies. When to try again and what counts as taken is the caller's judgement.
+
+A delivery is a stretch of the log (`cutting.Cut`), not a copy of it: its body is put together from
+the chunks at every try, the same octets each time. It is written, and the endpoint's cursor moved,
+in one transaction, so a crash neither loses an event nor gives it two deliveries.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from gateway.store.contract import Delivered, Delivery, DeliveryState, Webhook
+from gateway.store.sqlite.cutting import BATCH_EVENTS, Chunk, Cursor, Cut, cut, log_type
+from gateway.store.sqlite.packed import pack, unpack
+
+
+class _Endpoint(msgspec.Struct, array_like=True):
+    id: int
+    account: int
+    position: int
+    skip: int
+    spec: Webhook
+
+
+class _Row(msgspec.Struct, array_like=True):
+    id: int
+    webhook: int
+    type: str
+    events: int
+    attempts: int
+    next_at: int
+    state: DeliveryState
+    created: int
+    last_status: int
+    last_error: str
+    account: int
+    first: int
+    skip: int
+    last: int
+
+    def cut(self) -> Cut:
+        return Cut(self.type, self.first, self.skip, self.last, self.events)
+
+    def public(self, body: bytes = b"") -> Delivery:
+        return Delivery(
+            id=self.id,
+            webhook=self.webhook,
+            type=self.type,
+            events=self.events,
+            attempts=self.attempts,
+            next_at=self.next_at,
+            state=self.state,
+            created=self.created,
+            last_status=self.last_status,
+            last_error=self.last_error,
+            body=body,
+        )
+
+
+_endpoints: Final = msgspec.json.Decoder(list[_Endpoint])
+_chunks: Final = msgspec.json.Decoder(list[Chunk])
+_types: Final = msgspec.json.Decoder(list[str])
+_events: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_rows: Final = msgspec.json.Decoder(list[_Row])
+
+ENDPOINTS: Final = """
+SELECT json_group_array(json_array(w.id, w.account, w.position, w.skip, json(w.spec)))
+FROM json_each(?) AS j CROSS JOIN webhooks AS w ON w.id = j.value
+"""
+TYPES: Final = """
+WITH RECURSIVE t (type) AS (
+    SELECT min(type) FROM events WHERE account = ?1
+    UNION ALL
+    SELECT (SELECT min(type) FROM events WHERE account = ?1 AND type > t.type)
+    FROM t WHERE t.type IS NOT NULL
+)
+SELECT json_group_array(type) FROM t WHERE type IS NOT NULL
+"""
+"""The types an account has in the log: one seek for each, however many events there are."""
+
+CHUNKS: Final = """
+SELECT json_group_array(json_array(position, type, count)) FROM (
+    SELECT position, type, count FROM events
+    WHERE account = ? AND type = ? AND position >= ? ORDER BY position LIMIT ?
+)
+"""
+BODY: Final = """
+SELECT CAST(group_concat(body, ',') AS BLOB), sum(count) FROM (
+    SELECT body, count FROM events
+    WHERE account = ? AND type = ? AND position BETWEEN ? AND ? ORDER BY position
+)
+"""
+INSERT: Final = """
+INSERT INTO deliveries (id, webhook, type, events, first_position, skip, last_position,
+                        attempts, next_at, state, created, updated, last_status, last_error)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+       0, ?2, 'pending', ?2, ?2, 0, ''
+FROM json_each(?1)
+"""
+ADVANCE: Final = """
+UPDATE webhooks SET position = j.value ->> 1, skip = j.value ->> 2
+FROM json_each(?) AS j WHERE webhooks.id = j.value ->> 0
+"""
+_COLUMNS: Final = """
+SELECT json_group_array(json_array(d.id, d.webhook, d.type, d.events, d.attempts, d.next_at,
+    d.state, d.created, d.last_status, d.last_error, w.account, d.first_position, d.skip,
+    d.last_position))
+"""
+DUE: Final = f"""
+{_COLUMNS} FROM (
+    SELECT * FROM deliveries WHERE webhook = ? AND state = 'pending' AND next_at <= ?
+    ORDER BY next_at, id LIMIT ?
+) AS d CROSS JOIN webhooks AS w ON w.id = d.webhook
+"""
+LIST: Final = f"""
+{_COLUMNS} FROM (
+    SELECT * FROM deliveries
+    WHERE webhook = ?1 AND id < ?2 AND (?3 IS NULL OR state = ?3) ORDER BY id DESC LIMIT ?4
+) AS d CROSS JOIN webhooks AS w ON w.id = d.webhook
+"""
+SETTLE: Final = """
+UPDATE deliveries SET state = j.value ->> 1, updated = j.value ->> 2, next_at = j.value ->> 3,
+    last_status = j.value ->> 4, last_error = j.value ->> 5, attempts = attempts + 1
+FROM json_each(?) AS j
+WHERE deliveries.id = j.value ->> 0 AND (state <> 'delivered' OR j.value ->> 1 = 'delivered')
+"""
+"""A delivery that was taken stays taken, whatever an older try reports afterwards."""
+
+_AGAIN: Final = """
+UPDATE deliveries SET state = 'pending', attempts = 0, next_at = ?1, updated = ?1
+"""
+_IN_LOG: Final = "first_position >= (SELECT min(position) FROM events)"
+REPLAY_IDS: Final = f"""
+{_AGAIN} WHERE webhook = ?2 AND id IN (SELECT value FROM json_each(?3))
+AND state <> 'pending' AND {_IN_LOG}
+"""
+REPLAY_SINCE: Final = f"""
+{_AGAIN} WHERE webhook = ?2 AND state = 'dead' AND created >= ?3 AND {_IN_LOG}
+"""
+
+
+def next_deliveries(
+    connection: sqlite3.Connection,
+    wanted: Mapping[int, int],
+    now: int,
+    new_ids: Callable[[int, int], list[int]],
+) -> list[Delivery]:
+    """Cut up to `wanted[webhook]` deliveries for each endpoint and move its cursor.
+
+    They are pending and due at once (`next_at` is `now`). Endpoints that are not active, or that
+    are unknown, get none.
+    """
+    answer: list[Delivery] = []
+    written: list[tuple[int, int, str, int, int, int, int]] = []
+    advanced: list[tuple[int, int, int]] = []
+    for endpoint in unpack(connection, _endpoints, ENDPOINTS, pack(list(wanted))):
+        if endpoint.spec.state != "active":
+            continue
+        cuts, cursor = _cut(connection, endpoint, wanted[endpoint.id])
+        if not cuts:
+            continue
+        advanced.append((endpoint.id, cursor.position, cursor.skip))
+        bodies = _Bodies(connection, endpoint.account)
+        for identifier, one in zip(new_ids(len(cuts), now), cuts, strict=True):
+            body = bodies.of(one)
+            assert body is not None  # nothing is pruned while this transaction runs
+            written.append(
+                (identifier, endpoint.id, one.type, one.events, one.first, one.skip, one.last)
+            )
+            answer.append(
+                Delivery(
+                    id=identifier,
+                    webhook=endpoint.id,
+                    type=one.type,
+                    events=one.events,
+                    attempts=0,
+                    next_at=now,
+                    state=DeliveryState.PENDING,
+                    created=now,
+                    body=body,
+                )
+            )
+    if written:
+        connection.execute(INSERT, (pack(written), now))
+        connection.execute(ADVANCE, (pack(advanced),))
+    return answer
+
+
+def due_deliveries(
+    connection: sqlite3.Connection, webhook: int, now: int, limit: int
+) -> list[Delivery]:
+    """Pending deliveries whose `next_at` has come, oldest first, bodies included.
+
+    Those the caller is just trying are among them: it knows which they are.
+    """
+    rows = unpack(connection, _rows, DUE, webhook, now, limit)
+    if not rows:
+        return []
+    bodies = _Bodies(connection, rows[0].account)
+    found = [(row, bodies.of(row.cut())) for row in rows]
+    return [row.public(body) for row, body in found if body is not None]
+
+
+def settle_deliveries(connection: sqlite3.Connection, results: Sequence[Delivered]) -> None:
+    """Write what tries came to, each one attempt more."""
+    rows = [(r.id, r.state, r.at, r.next_at, r.status, r.error) for r in results]
+    connection.execute(SETTLE, (pack(rows),))
+
+
+def deliveries(
+    connection: sqlite3.Connection,
+    webhook: int,
+    state: str | None,
+    limit: int,
+    cursor: int | None = None,
+) -> list[Delivery]:
+    """An endpoint's deliveries, newest first, without bodies; `cursor` is the last id seen."""
+    before = (1 << 63) - 1 if cursor is None else cursor
+    return [row.public() for row in unpack(connection, _rows, LIST, webhook, before, state, limit)]
+
+
+def replay(
+    connection: sqlite3.Connection,
+    webhook: int,
+    now: int,
+    ids: Sequence[int] | None = None,
+    since: int | None = None,
+) -> int:
+    """Make deliveries pending again, their attempts counted from nought; returns how many.
+
+    By id (taken or dead ones), or all dead ones created since. What has left the log is left out.
+    """
+    changed = 0
+    if ids is not None:
+        changed += connection.execute(REPLAY_IDS, (now, webhook, pack(list(ids)))).rowcount
+    if since is not None:
+        changed += connection.execute(REPLAY_SINCE, (now, webhook, since)).rowcount
+    return changed
+
+
+def _cut(
+    connection: sqlite3.Connection, endpoint: _Endpoint, wanted: int
+) -> tuple[list[Cut], Cursor]:
+    """The endpoint's next deliveries. Each type it wants is sought on its own, so what lies
+    between costs nothing."""
+    webhook = endpoint.spec
+    types = webhook.types or unpack(connection, _types, TYPES, endpoint.account)
+    most = wanted * BATCH_EVENTS if webhook.batched else wanted
+    chunks: list[Chunk] = []
+    for kind in dict.fromkeys(types):
+        of_kind: list[Chunk] = unpack(
+            connection, _chunks, CHUNKS, endpoint.account, kind, endpoint.position, most
+        )
+        chunks += of_kind
+    chunks.sort(key=lambda chunk: chunk.position)
+    cursor = Cursor(endpoint.position, endpoint.skip)
+    return cut(chunks, cursor, batched=webhook.batched, wanted=wanted)
+
+
+class _Bodies:
+    """Puts bodies together; reads a chunk once for neighbours that share it."""
+
+    __slots__ = ("_account", "_connection", "_events", "_stretch")
+
+    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
+        self._connection = connection
+        self._account = account
+        self._stretch: tuple[str, int, int] | None = None
+        self._events: list[msgspec.Raw] = []
+
+    def of(self, one: Cut) -> bytes | None:
+        """The events as a JSON array; None if they have left the log."""
+        stretch = (log_type(one.type), one.first, one.last)
+        if stretch != self._stretch:
+            row = self._connection.execute(BODY, (self._account, *stretch)).fetchone()
+            body, count = row
+            if body is None:
+                return None
+            if one.skip == 0 and one.events == count:
+                return b"[" + bytes(body) + b"]"
+            self._events = _events.decode(b"[" + bytes(body) + b"]")
+            self._stretch = stretch
+        events = self._events[one.skip : one.skip + one.events]
+        if len(events) < one.events:
+            return None
+        return b"[" + b",".join(bytes(event) for event in events) + b"]"

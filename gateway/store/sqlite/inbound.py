@@ -1,0 +1,329 @@
+"""Replies: parts joined, stored, linked to what they answer, told of.
+
+In: parts as carriers hand them over. Out: the replies that became whole, each with its event in the
+same transaction. What a reply means (STOP, a keyword) is the caller's business.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from gateway.ids import encode, first_id_at
+from gateway.model import Status
+from gateway.store.contract import InboundMessage, InboundPart
+from gateway.store.sqlite.event_log import EventLog
+from gateway.store.sqlite.joining import JOIN_WITHIN, Group, Joiner, Key, Source, Whole, sources
+from gateway.store.sqlite.names import ACCOUNT, CARRIER, Names
+from gateway.store.sqlite.packed import pack, unpack
+from gateway.store.sqlite.queries import NEWEST
+
+NewIds = Callable[[int, int], list[int]]
+
+_Asker = tuple[int | None, int | None]
+"""A phone's number and the account its text is for, as far as they are known."""
+
+EVENT: Final = "message.inbound"
+
+REPLY_WITHIN: Final = 72 * 3600 * 1_000_000
+"""How long after a message a text from its number counts as a reply to it, in µs."""
+
+EXPIRE_STEP: Final = 200
+"""Groups looked at in one step of `expire`."""
+
+
+class _Group(msgspec.Struct, array_like=True):
+    carrier: int
+    source: str
+    destination: str
+    reference: int
+    total: int
+    account: int | None
+    first_at: int
+    texts: dict[int, str]
+    done: int
+
+
+class _Row(msgspec.Struct, array_like=True):
+    id: int
+    account: int | None
+    carrier: int
+    source: str
+    destination: str
+    text: str
+    at: int
+    complete: int
+    parts: int
+    in_reply_to: int | None
+
+
+class _Sent(msgspec.Struct, array_like=True):
+    number: int
+    id: int
+    account: int
+
+
+_groups: Final = msgspec.json.Decoder(list[_Group])
+_rows: Final = msgspec.json.Decoder(list[_Row])
+_sent: Final = msgspec.json.Decoder(list[_Sent])
+_sent_or_none: Final = msgspec.json.Decoder(list[_Sent | None])
+
+_GROUP_COLUMNS: Final = """
+SELECT json_group_array(json_array(g.carrier, g.source, g.destination, g.reference, g.total,
+    g.account, g.first_at, json(g.texts), g.done))
+"""
+GROUPS: Final = f"""
+{_GROUP_COLUMNS} FROM json_each(?) AS j CROSS JOIN mo_groups AS g
+ON g.carrier = j.value ->> 0 AND g.source = j.value ->> 1
+"""
+OVERDUE: Final = f"""
+{_GROUP_COLUMNS} FROM (
+    SELECT * FROM mo_groups WHERE first_at <= ? ORDER BY first_at LIMIT ?
+) AS g
+"""
+KEEP: Final = """
+INSERT OR REPLACE INTO mo_groups
+    (carrier, source, destination, reference, total, account, first_at, texts, done)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+       value ->> 7, value ->> 8
+FROM json_each(?)
+"""
+DROP: Final = """
+DELETE FROM mo_groups WHERE (carrier, source, destination, reference, total) IN (
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)
+)
+"""
+STORE: Final = """
+INSERT INTO inbound
+    (id, account, carrier, source, destination, text, at, complete, parts, in_reply_to)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+       value ->> 7, value ->> 8, value ->> 9
+FROM json_each(?)
+"""
+LIST: Final = """
+SELECT json_group_array(json_array(id, account, carrier, source, destination, text, at, complete,
+    parts, in_reply_to))
+FROM (SELECT * FROM inbound WHERE account = ? AND id < ? ORDER BY id DESC LIMIT ?)
+"""
+
+# A message can be replied to once an operator has had it: a part says so, or nobody knows.
+_REACHED: Final = f"""
+(m.status IN ({Status.SENDING:d}, {Status.UNKNOWN:d})
+ OR EXISTS (SELECT 1 FROM parts AS p WHERE p.message = m.id))
+"""
+INDEXED_TO: Final = "SELECT value FROM meta WHERE name = 'indexed_to'"
+LAST_IN_TAIL: Final = f"""
+SELECT json_group_array(json_array(m.number, m.id, m.account)) FROM messages AS m
+WHERE m.id >= ? AND m.number IN (SELECT value FROM json_each(?)) AND {_REACHED}
+"""
+LAST_IN_INDEX: Final = f"""
+SELECT json_group_array(json((
+    SELECT json_array(m.number, m.id, m.account)
+    FROM runs AS r CROSS JOIN by_number AS n ON n.run = r.run AND n.number = j.value ->> 0
+    CROSS JOIN messages AS m ON m.id = n.id
+    WHERE r.last >= ?2 AND n.id >= ?2 AND {_REACHED}
+    AND (j.value ->> 1 IS NULL OR m.account = j.value ->> 1)
+    ORDER BY r.run DESC, n.id DESC LIMIT 1
+))) FROM json_each(?1) AS j
+"""
+ERASE: Final = """
+UPDATE inbound SET text = '' WHERE id IN (
+    SELECT id FROM inbound WHERE id < ? AND text <> '' ORDER BY id LIMIT ?
+)
+"""
+FORGET: Final = """
+DELETE FROM inbound WHERE id IN (SELECT id FROM inbound WHERE id < ? ORDER BY id LIMIT ?)
+"""
+
+
+def inbound(
+    connection: sqlite3.Connection,
+    parts: Sequence[InboundPart],
+    names: Names,
+    events: EventLog,
+    new_ids: NewIds,
+) -> list[InboundMessage]:
+    """Store replies; returns the messages that became whole, each an event already.
+
+    A message without an `account` takes that of the last message to its number; if there is none,
+    nobody is told of it. Among the returned ones may be incomplete ones: a phone that uses a
+    reference again shows that the parts missing from before will not come.
+    """
+    if not parts:
+        return []
+    carriers = [names.intern(connection, CARRIER, part.carrier) for part in parts]
+    joiner = Joiner(_load(connection, sources(carriers, parts), names))
+    for carrier, part in zip(carriers, parts, strict=True):
+        joiner.add(carrier, part)
+    _write_groups(connection, joiner, names)
+    return _store(connection, joiner.whole, max(p.at for p in parts), names, events, new_ids)
+
+
+def expire(
+    connection: sqlite3.Connection, now: int, names: Names, events: EventLog, new_ids: NewIds
+) -> tuple[list[InboundMessage], bool]:
+    """One small step of housekeeping: replies whose parts have not all come within half an hour
+    are stored as they are, with `complete` false; and whether more of them may wait."""
+    overdue = unpack(connection, _groups, OVERDUE, now - JOIN_WITHIN, EXPIRE_STEP)
+    if not overdue:
+        return [], False
+    joiner = Joiner(_by_source(overdue, names))
+    for source, groups in joiner.groups.items():
+        for key in list(groups):
+            joiner.give_up(source, key, groups[key].first_at)
+    _write_groups(connection, joiner, names)
+    messages = _store(connection, joiner.whole, now, names, events, new_ids)
+    return messages, len(overdue) == EXPIRE_STEP
+
+
+def inbound_messages(
+    connection: sqlite3.Connection, account: str, limit: int, cursor: int | None, names: Names
+) -> list[InboundMessage]:
+    """An account's replies, newest first; `cursor` is the last id of the page before."""
+    owner = names.known(ACCOUNT, account)
+    before = NEWEST if cursor is None else cursor
+    return [_message(row, names) for row in unpack(connection, _rows, LIST, owner, before, limit)]
+
+
+def prune(
+    connection: sqlite3.Connection, texts_before: int, messages_before: int, limit: int = 500
+) -> bool:
+    """One small step: erase texts, forget replies, that came before these times; True if more
+    wait."""
+    erased = connection.execute(ERASE, (first_id_at(texts_before), limit)).rowcount
+    forgotten = connection.execute(FORGET, (first_id_at(messages_before), limit)).rowcount
+    return limit in (erased, forgotten)
+
+
+def _load(
+    connection: sqlite3.Connection, phones: list[Source], names: Names
+) -> dict[Source, dict[Key, Group]]:
+    return _by_source(unpack(connection, _groups, GROUPS, pack(phones)), names) if phones else {}
+
+
+def _by_source(rows: list[_Group], names: Names) -> dict[Source, dict[Key, Group]]:
+    groups: dict[Source, dict[Key, Group]] = {}
+    for row in rows:
+        account = None if row.account is None else names.name(row.account)
+        of_source = groups.setdefault((row.carrier, row.source), {})
+        of_source[row.destination, row.reference, row.total] = Group(
+            account, row.first_at, row.texts, bool(row.done)
+        )
+    return groups
+
+
+def _write_groups(connection: sqlite3.Connection, joiner: Joiner, names: Names) -> None:
+    if joiner.removed:
+        connection.execute(DROP, (pack([(*source, *key) for source, key in joiner.removed]),))
+    rows = []
+    for source, key in joiner.changed:
+        group = joiner.groups[source][key]
+        owner = None if group.account is None else names.intern(connection, ACCOUNT, group.account)
+        rows.append((*source, *key, owner, group.first_at, group.texts, int(group.done)))
+    if rows:
+        connection.execute(KEEP, (pack(rows),))
+
+
+def _store(
+    connection: sqlite3.Connection,
+    whole: list[Whole],
+    now: int,
+    names: Names,
+    events: EventLog,
+    new_ids: NewIds,
+) -> list[InboundMessage]:
+    """Rows and events for replies, linked to what they answer."""
+    if not whole:
+        return []
+    askers: list[_Asker] = [
+        (
+            _number(one.source),
+            None if one.account is None else names.intern(connection, ACCOUNT, one.account),
+        )
+        for one in whole
+    ]
+    answered = _last_messages(connection, askers, first_id_at(now - REPLY_WITHIN))
+    rows: list[_Row] = []
+    messages: list[InboundMessage] = []
+    told: dict[str, list[str]] = {}
+    for identifier, one, asker in zip(new_ids(len(whole), now), whole, askers, strict=True):
+        last = answered.get(asker)
+        owner = asker[1] if last is None else last.account
+        reply_to = None if last is None else last.id
+        rows.append(
+            _Row(
+                identifier, owner, one.carrier, one.source, one.destination, one.text, one.at,
+                int(one.complete), one.parts, reply_to,
+            )
+        )  # fmt: skip
+        message = _message(rows[-1], names)
+        messages.append(message)
+        if message.account is not None:
+            told.setdefault(message.account, []).append(_event(message))
+    connection.execute(STORE, (pack(rows),))
+    for account, texts in told.items():
+        events.add(connection, account, EVENT, texts, now)
+    return messages
+
+
+def _last_messages(
+    connection: sqlite3.Connection, askers: list[_Asker], since: int
+) -> dict[_Asker, _Sent]:
+    """The last message to each number, of the account if one is named, with an id from `since`."""
+    wanted = [asker for asker in dict.fromkeys(askers) if asker[0] is not None]
+    if not wanted:
+        return {}
+    row = connection.execute(INDEXED_TO).fetchone()
+    tail = max(since, row[0] + 1) if row else since
+    numbers = pack([number for number, _ in wanted])
+    answer: dict[_Asker, _Sent] = {}
+    for sent in unpack(connection, _sent, LAST_IN_TAIL, tail, numbers):  # ascending: last wins
+        answer[sent.number, sent.account] = answer[sent.number, None] = sent
+    missing = [asker for asker in wanted if asker not in answer]
+    if missing:
+        found = unpack(connection, _sent_or_none, LAST_IN_INDEX, pack(missing), since)
+        answer.update(
+            (asker, sent) for asker, sent in zip(missing, found, strict=True) if sent is not None
+        )
+    return answer
+
+
+def _number(source: str) -> int | None:
+    """The E.164 number of a phone; None for names and for what is too long to be one."""
+    digits = source.removeprefix("+")
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 15 else None
+
+
+def _message(row: _Row, names: Names) -> InboundMessage:
+    return InboundMessage(
+        id=row.id,
+        account=None if row.account is None else names.name(row.account),
+        carrier=names.name(row.carrier),
+        source=row.source,
+        destination=row.destination,
+        text=row.text,
+        at=row.at,
+        complete=bool(row.complete),
+        parts=row.parts,
+        in_reply_to=row.in_reply_to,
+    )
+
+
+def _event(message: InboundMessage) -> str:
+    at = datetime.fromtimestamp(message.at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    reply_to = None if message.in_reply_to is None else encode("msg", message.in_reply_to)
+    return pack(
+        {
+            "id": encode("inb", message.id),
+            "from": message.source,
+            "to": message.destination,
+            "text": message.text,
+            "at": f"{at}.{message.at % 1_000_000:06d}Z",
+            "in_reply_to": reply_to,
+            "complete": message.complete,
+        }
+    )
