@@ -580,7 +580,7 @@ def test_we_are_a_smsc_and_settle_the_bind_by_its_status() -> None:
     made = connection(Role.SMSC, State.OPEN)
     made.receive_data(encode(BIND), NOW)
     made.send(BindTransceiverResp(sequence_number=7, command_status=c.ESME_RINVPASWD), NOW)
-    assert made.state is State.OPEN
+    assert made.bound_as is None
     made.receive_data(encode(BindTransceiver(sequence_number=8, interface_version=0x33)), NOW)
     made.send(BindTransceiverResp(sequence_number=8, system_id="smsc"), NOW)
     assert made.state is State.BOUND_TRX
@@ -593,7 +593,6 @@ def test_our_unbind_ends_in_unbound_and_closed(feed: Feed) -> None:
     made = connection()
     submitted(made, "a")
     number = made.unbind(NOW)
-    assert made.state is State.UNBINDING
     response = SubmitSmResp(sequence_number=2, message_id="x")
     data = encode(response) + encode(DELIVER) + encode(UnbindResp(sequence_number=number))
     events = feed(made, data, NOW)
@@ -645,6 +644,13 @@ def test_a_peer_that_leaves_hears_every_answer_first(feed: Feed) -> None:
     ]
     assert made.next_timer() == NOW + 2
     assert list(map(shape, made.handle_timer(NOW + 2))) == [ended(CloseReason.PEER_UNBOUND)]
+
+
+def test_a_peer_that_leaves_and_does_not_wait_for_our_answers_has_left() -> None:
+    made = connection(Role.SMSC, State.BOUND_TX)
+    made.receive_data(encode(SUBMIT) + encode(Unbind(sequence_number=9)), NOW)
+    assert made.state is State.UNBINDING
+    assert list(map(shape, made.receive_eof(NOW))) == [ended(CloseReason.PEER_UNBOUND)]
 
 
 # ---- the end of the link

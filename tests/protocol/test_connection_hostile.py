@@ -166,11 +166,23 @@ def test_a_read_of_tiny_requests_is_answered_with_no_more_than_it_holds() -> Non
     assert len(made.data_to_send()) == len(data)
 
 
-def test_a_long_pdu_arriving_in_octets_is_looked_at_once() -> None:
-    """64 KiB octet by octet: were the tail parsed again each time, this would take minutes."""
+def test_a_long_pdu_arriving_in_octets_is_looked_at_three_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As it begins, when its length is there, and whole: looked at always, 64 KiB cost 2 GiB."""
+    looks: list[int] = []
+    keep_tail = Connection._keep_tail
+
+    def counted(self: Connection, data: bytes, pos: int, events: list[Event]) -> None:
+        looks.append(pos)
+        keep_tail(self, data, pos, events)
+
+    monkeypatch.setattr(Connection, "_keep_tail", counted)
     made = connection(Role.SMSC)
+    looks.clear()
     pdu = encode(SubmitSm(sequence_number=7, tlvs=((0x0424, bytes(65000)),)))
     assert [type(event) for event in octet_by_octet(made, pdu, NOW)] == [Received]
+    assert looks == [0, 0, len(pdu)]
 
 
 # ---- anything at all
@@ -291,13 +303,13 @@ def test_sessions_of_ours_understand_each_other() -> None:
 
     smsc.send(Outbind(system_id="smsc"), NOW)
     carry()
-    assert esme.state is smsc.state is State.OUTBOUND
+    assert [esme.state, smsc.state] == [State.OUTBOUND, State.OUTBOUND]
     esme.bind(BindTransceiver(system_id="esme"), NOW)
     _, (bind,) = carry()
     assert isinstance(bind, Received)
     smsc.send(PDUS[c.BIND_TRANSCEIVER_RESP](sequence_number=bind.pdu.sequence_number), NOW)
     carry()
-    assert esme.state is smsc.state is State.BOUND_TRX
+    assert [esme.state, smsc.state] == [State.BOUND_TRX, State.BOUND_TRX]
     smsc.send(AlertNotification(source_addr="1", esme_addr="2"), NOW)
     esme.send_many([(body(SubmitSm()),)] * 5, c.SUBMIT_SM, range(5), NOW)
     (alert,), submits = carry()
@@ -310,4 +322,4 @@ def test_sessions_of_ours_understand_each_other() -> None:
     _, at_smsc = carry()
     assert at_smsc == [Unbound(by_peer=True), Closed(CloseReason.PEER_UNBOUND)]
     assert esme.receive_data(smsc.data_to_send(), NOW) == []
-    assert esme.state is smsc.state is State.CLOSED
+    assert [esme.state, smsc.state] == [State.CLOSED, State.CLOSED]

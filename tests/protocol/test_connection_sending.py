@@ -201,6 +201,14 @@ def test_respond_many_is_for_responses_of_our_role(command_id: int) -> None:
     assert made.data_to_send() == b""
 
 
+def test_respond_many_is_not_for_binds() -> None:
+    made = connection(Role.SMSC, State.OPEN)
+    made.receive_data(encode(BindTransceiver(sequence_number=7)), NOW)
+    with pytest.raises(UsageError):
+        made.respond_many(c.BIND_TRANSCEIVER_RESP, [7], NOW)
+    assert made.data_to_send() == b""
+
+
 def test_a_second_bind_waits_for_the_answer_to_the_first() -> None:
     made = connection(state=State.OPEN)
     made.bind(BindTransceiver(), NOW)
@@ -213,9 +221,10 @@ def test_bind_is_for_binds() -> None:
         connection(state=State.OPEN).bind(EnquireLink(), NOW)
 
 
-def test_after_our_unbind_we_ask_for_nothing_more() -> None:
+def test_after_our_unbind_the_state_is_unbinding_and_we_ask_for_nothing_more() -> None:
     made = connection()
     made.unbind(NOW)
+    assert made.state is State.UNBINDING
     made.data_to_send()
     refused(made, SUBMIT)
     refused(made, Unbind())

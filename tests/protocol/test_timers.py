@@ -14,6 +14,8 @@ from protocol.pdu import (
     DeliverSm,
     EnquireLink,
     EnquireLinkResp,
+    Outbind,
+    QuerySm,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -95,10 +97,26 @@ def test_while_a_bind_is_looked_at_session_init_stands_still() -> None:
     assert made.handle_timer(due(made, START + 40)) == [Closed(CloseReason.SESSION_INIT)]
 
 
+def test_after_a_refusal_we_may_try_as_long_again() -> None:
+    made = connection(state=State.OPEN, timers=only(session_init=10), now=START)
+    number = made.bind(BindTransceiver(), START + 1)
+    made.data_to_send()
+    assert made.next_timer() is None
+    refusal = BindTransceiverResp(sequence_number=number, command_status=c.ESME_RBINDFAIL)
+    made.receive_data(encode(refusal), START + 5)
+    assert made.handle_timer(due(made, START + 15)) == [Closed(CloseReason.SESSION_INIT)]
+
+
 @pytest.mark.parametrize("role", Role)
 def test_an_outbind_gives_the_esme_time_to_bind(role: Role) -> None:
-    made = connection(role, State.OUTBOUND, timers=only(session_init=10), now=START)
-    assert made.handle_timer(due(made, START + 10)) == [Closed(CloseReason.SESSION_INIT)]
+    made = connection(role, State.OPEN, timers=only(session_init=10), now=START)
+    outbind = Outbind(sequence_number=1, system_id="smsc")
+    if role is Role.SMSC:
+        made.send(outbind, START + 8)
+        made.data_to_send()
+    else:
+        made.receive_data(encode(outbind), START + 8)
+    assert made.handle_timer(due(made, START + 18)) == [Closed(CloseReason.SESSION_INIT)]
 
 
 def test_a_bind_nobody_answers_is_the_end() -> None:
@@ -230,6 +248,14 @@ def test_before_the_bind_nobody_is_asked() -> None:
     enquired(made, START + 230)
 
 
+def test_a_smsc_asks_from_the_bind_on() -> None:
+    made = connection(Role.SMSC, State.OPEN, timers=only(enquire_link=30), now=START)
+    made.receive_data(encode(BindTransceiver(sequence_number=1)), START + 1)
+    made.send(BindTransceiverResp(sequence_number=1), START + 5)
+    made.data_to_send()
+    enquired(made, START + 35)
+
+
 # ---- inactivity
 
 
@@ -249,6 +275,26 @@ def test_enquire_link_is_no_use_of_the_session_but_messages_are() -> None:
     made.receive_data(encode(EnquireLink(sequence_number=9)), START + 50)
     made.data_to_send()
     assert made.next_timer() == START + 80
+
+
+def test_whatever_we_say_is_use_of_the_session() -> None:
+    made = connection(timers=only(inactivity=60), now=START)
+    made.receive_data(DELIVER, START)
+    submit(made, START + 1, "a")
+    assert made.next_timer() == START + 61
+    made.send(QuerySm(message_id="x"), START + 2)
+    assert made.next_timer() == START + 62
+    made.respond_many(c.DELIVER_SM_RESP, [7], START + 3)
+    assert made.next_timer() == START + 63
+
+
+def test_a_session_that_owes_answers_is_in_use() -> None:
+    made = connection(timers=only(inactivity=60), now=START)
+    made.receive_data(DELIVER, START)
+    assert made.handle_timer(due(made, START + 60)) == []
+    assert made.data_to_send() == b""
+    made.respond_many(c.DELIVER_SM_RESP, [7], START + 61)
+    assert made.next_timer() == START + 121
 
 
 def test_a_session_that_waits_for_answers_is_in_use() -> None:

@@ -20,6 +20,10 @@ def test_the_last_number_is_followed_by_the_first() -> None:
     assert list(window.number(1)) == [3]
 
 
+def test_the_last_number_itself_is_used() -> None:
+    assert list(Window(10, MAX_SEQUENCE).number(2)) == [MAX_SEQUENCE, 1]
+
+
 def test_after_the_wrap_a_number_still_waiting_is_passed_over() -> None:
     window = Window(10, 2)
     window.add(SUBMIT_SM, ["a", "b"], 0.0)  # 2, 3
