@@ -1,0 +1,52 @@
+# Every target does all the set-up it needs; a bare machine needs Python >= 3.11, pip and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo serve test quick check format bench micro clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Aldis needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv (a minute, once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)  ## send a campaign of 1,000 through the gateway and look around (make demo ARGS=--exit)
+	@$(BIN)/aldis demo $(ARGS)
+
+serve: $(READY)  ## run the gateway with config/gateway.toml
+	@$(BIN)/aldis serve --config config/gateway.toml
+
+test: check  ## checks and all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+quick: $(READY)  ## the tests that take under a minute together
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+check: $(READY)  ## format, lint, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY)  ## put the sources in form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## the figures, end to end (about ten minutes); results in bench/results/
+	@$(BIN)/python -m bench.micro
+	@$(BIN)/python -m bench.load all
+
+micro: $(READY)  ## microseconds per call
+	@$(BIN)/python -m bench.micro
+
+
+clean:  ## remove what was set up
+	@rm -rf .venv build data *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m gateway` is `aldis`."""
+
+from gateway.cli import main
+
+main()

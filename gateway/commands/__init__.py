@@ -1,0 +1,1 @@
+"""What a person does at a terminal; each command is a file and a line in `gateway.cli`."""
