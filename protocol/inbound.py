@@ -21,7 +21,6 @@ from .constants import (
     MAX_PDU,
     OUTBIND,
     RESPONSE_BIT,
-    SUBMIT_SM_RESP,
     UNBIND,
 )
 from .errors import LinkError, PduError, UsageError
@@ -40,12 +39,15 @@ from .events import (
     Unexpected,
 )
 from .outbound import HEADER, Outbound, response_body
-from .pdu import Bind, Pdu, SubmitSmResp, decode
+from .pdu import Bind, DataSmResp, DeliverSmResp, MessageId, Pdu, SubmitSmResp, decode
 from .state import BINDS, UNANSWERED, Role
 from .timers import Timers, after
 from .tlv import TLVS
 
 _LENGTH_OCTETS: Final = 4
+_MESSAGE_ID_RESPONSES: Final[dict[int, type[MessageId]]] = {
+    cls.command_id: cls for cls in (SubmitSmResp, DeliverSmResp, DataSmResp)
+}
 _SC_INTERFACE_VERSION: Final = TLVS["sc_interface_version"].tag
 
 
@@ -94,7 +96,8 @@ class Inbound(Outbound):
         session = self._session
         clock = self._clock
         unpack = HEADER.unpack_from
-        new = SubmitSmResp.__new__
+        message_id_responses = _MESSAGE_ID_RESPONSES
+        new = MessageId.__new__
         max_pdu = self.max_pdu
         size = len(data)
         pos = 0
@@ -105,13 +108,14 @@ class Inbound(Outbound):
                 break
             entry = outstanding.get(number)
             if entry is not None and command_id == entry[1] | RESPONSE_BIT:
-                # The hot path: the response its sequence_number waits for. A submit_sm_resp that is
-                # a message_id and nothing else is read here (1.0 against 1.6 µs for decode).
+                # The hot path: the response its sequence_number waits for. One that is a message_id
+                # or nothing is read here: 1.1 µs each, against 1.6 to 3.0 by way of decode.
                 del outstanding[number]
                 context, request_command_id, sent_at = entry
                 body_at = pos + HEADER_LENGTH
-                if command_id == SUBMIT_SM_RESP and data.find(0, body_at, end) == end - 1:
-                    response = new(SubmitSmResp)
+                cls = message_id_responses.get(command_id)
+                if cls is not None and (end == body_at or data.find(0, body_at, end) == end - 1):
+                    response = new(cls)
                     response.command_status = command_status
                     response.sequence_number = number
                     response.tlvs = ()

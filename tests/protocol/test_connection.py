@@ -42,6 +42,7 @@ from protocol.pdu import (
     Pdu,
     QuerySm,
     QuerySmResp,
+    ReplaceSmResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -450,15 +451,27 @@ def decoded(data: bytes) -> tuple[Pdu | None, PduError | None]:
 
 @pytest.mark.parametrize("octets", RESPONSE_BODIES)
 @pytest.mark.parametrize("status", [0, c.ESME_RMSGQFUL])
-def test_a_submit_sm_resp_is_read_as_the_codec_reads_it(octets: bytes, status: int) -> None:
-    data = header(c.SUBMIT_SM_RESP, 2, status, octets)
+@pytest.mark.parametrize(
+    ("role", "request_id", "response_class"),
+    [
+        (ESME, c.SUBMIT_SM, SubmitSmResp),
+        (ESME, c.DATA_SM, DataSmResp),
+        (SMSC, c.DELIVER_SM, DeliverSmResp),
+        (ESME, c.REPLACE_SM, ReplaceSmResp),
+    ],
+)
+def test_a_response_is_read_as_the_codec_reads_it(
+    octets: bytes, status: int, role: Role, request_id: int, response_class: type[Pdu]
+) -> None:
+    made = connection(role)
+    made.send_many([(b"",)], request_id, ["a"], NOW)
+    (number,) = made._window.outstanding
+    data = header(request_id | c.RESPONSE_BIT, number, status, octets)
     expected, error = decoded(data)
-    made = connection()
-    submitted(made, "a")
     (event,) = made.receive_data(data + encode(EnquireLink(sequence_number=9)), NOW)
     assert isinstance(event, Answered)
     assert event.response == expected
-    assert type(event.response) is SubmitSmResp
+    assert type(event.response) is response_class
     assert error_shape(event.error) == error_shape(error)
     assert made.outstanding == 0
 
