@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo serve test quick check format bench micro clean
+.PHONY: help demo serve test quick check format bench micro docs clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -47,6 +47,9 @@ bench: $(READY)  ## the figures, end to end (about ten minutes); results in benc
 micro: $(READY)  ## microseconds per call
 	@$(BIN)/python -m bench.micro
 
+
+docs: $(READY)  ## renew the pages that are made from tables in the code
+	@$(BIN)/python -m gateway.commands.reference
 
 clean:  ## remove what was set up
 	@rm -rf .venv build data *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
