@@ -134,7 +134,8 @@ CREATE TABLE parts (
     part INTEGER NOT NULL,         -- 1-based
     sent_at INTEGER NOT NULL,
     status INTEGER,                -- its receipt; of a single part the message's status tells,
-    carrier_code TEXT              -- and these stay NULL
+    carrier_code TEXT,             -- and these stay NULL
+    reason INTEGER
 );
 CREATE INDEX parts_by_message ON parts (message);
 CREATE TABLE parts_index (
