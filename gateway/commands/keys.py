@@ -149,7 +149,7 @@ def revoke(path: Path, key_id: str) -> None:
 @keys.command("hash")
 def hash_key() -> None:
     """Print the hash of a key read from standard input, for `hash = ...` in the configuration."""
-    secret = click.get_text_stream("stdin").readline().strip()
+    secret = sys.stdin.readline().strip()
     if not secret:
         raise click.ClickException("no key on standard input: echo -n KEY | aldis keys hash")
     click.echo(hashlib.sha256(secret.encode()).hexdigest())

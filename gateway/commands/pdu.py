@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import click
 
@@ -18,7 +19,7 @@ def pdu(octets: str, masked: bool) -> None:
     Spaces, colons, line breaks and `0x` are allowed between the octets.
     """
     if octets == "-":
-        octets = click.get_text_stream("stdin").read()
+        octets = sys.stdin.read()
     digits = re.sub(r"0x|[\s:,]", "", octets)
     try:
         data = bytes.fromhex(digits)
