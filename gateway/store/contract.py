@@ -600,8 +600,9 @@ class Store(Protocol):
     ) -> int:
         """Make deliveries pending again: by id, or all dead ones since; returns how many."""
 
-    def on_event(self, listener: Callable[[set[str]], None]) -> None:
-        """Call `listener(accounts)` on the event loop after a commit that wrote events."""
+    def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:
+        """Call `listener(counts)` on the event loop after a commit that wrote events: how many
+        for each account. A hint (a batch is full), never less than what was written."""
 
     def on_work(self, listener: Callable[[], None]) -> None:
         """Call `listener()` on the event loop after a commit that made messages leasable."""
