@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.ids import first_id_at
 from gateway.store.contract import Delivered, Delivery, DeliveryState, Webhook
 from gateway.store.sqlite.cutting import BATCH_EVENTS, Chunk, Cursor, Cut, cut, log_type
 from gateway.store.sqlite.packed import pack, unpack
@@ -119,12 +120,23 @@ DUE: Final = f"""
     ORDER BY next_at, id LIMIT ?
 ) AS d CROSS JOIN webhooks AS w ON w.id = d.webhook
 """
-LIST: Final = f"""
+_LIST: Final = f"""
 {_COLUMNS} FROM (
-    SELECT * FROM deliveries
-    WHERE webhook = ?1 AND id < ?2 AND (?3 IS NULL OR state = ?3) ORDER BY id DESC LIMIT ?4
+    SELECT * FROM deliveries {{index}}
+    WHERE webhook = ? AND id < ? {{state}} ORDER BY id DESC LIMIT ?
 ) AS d CROSS JOIN webhooks AS w ON w.id = d.webhook
 """
+LIST: Final = _LIST.format(index="", state="")
+LIST_OF: Final = {
+    state: _LIST.format(index=f"INDEXED BY {index}", state=f"AND state = '{state}'")
+    for state, index in (
+        (DeliveryState.PENDING, "deliveries_due"),
+        (DeliveryState.DEAD, "deliveries_dead"),
+        (DeliveryState.DELIVERED, "deliveries_by_webhook"),
+    )
+}
+"""Pending and dead ones are few among many delivered, so each has an index of its own."""
+
 SETTLE: Final = """
 UPDATE deliveries SET state = j.value ->> 1, updated = j.value ->> 2, next_at = j.value ->> 3,
     last_status = j.value ->> 4, last_error = j.value ->> 5, attempts = attempts + 1
@@ -142,7 +154,7 @@ REPLAY_IDS: Final = f"""
 AND state <> 'pending' AND {_IN_LOG}
 """
 REPLAY_SINCE: Final = f"""
-{_AGAIN} WHERE webhook = ?2 AND state = 'dead' AND created >= ?3 AND {_IN_LOG}
+{_AGAIN} WHERE webhook = ?2 AND state = 'dead' AND id >= ?3 AND {_IN_LOG}
 """
 
 
@@ -221,9 +233,13 @@ def deliveries(
     limit: int,
     cursor: int | None = None,
 ) -> list[Delivery]:
-    """An endpoint's deliveries, newest first, without bodies; `cursor` is the last id seen."""
+    """An endpoint's deliveries, newest first, without bodies; `cursor` is the last id seen.
+
+    Raises ValueError for a `state` that is none.
+    """
     before = (1 << 63) - 1 if cursor is None else cursor
-    return [row.public() for row in unpack(connection, _rows, LIST, webhook, before, state, limit)]
+    sql = LIST if state is None else LIST_OF[DeliveryState(state)]
+    return [row.public() for row in unpack(connection, _rows, sql, webhook, before, limit)]
 
 
 def replay(
@@ -241,7 +257,7 @@ def replay(
     if ids is not None:
         changed += connection.execute(REPLAY_IDS, (now, webhook, pack(list(ids)))).rowcount
     if since is not None:
-        changed += connection.execute(REPLAY_SINCE, (now, webhook, since)).rowcount
+        changed += connection.execute(REPLAY_SINCE, (now, webhook, first_id_at(since))).rowcount
     return changed
 
 

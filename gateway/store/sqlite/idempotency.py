@@ -21,8 +21,8 @@ SELECT fingerprint, status, body FROM idempotency
 WHERE account = ? AND scope = ? AND key = ? AND created > ?
 """
 PRUNE: Final = """
-DELETE FROM idempotency WHERE (account, scope, key) IN (
-    SELECT account, scope, key FROM idempotency WHERE created <= ? ORDER BY created LIMIT ?
+DELETE FROM idempotency WHERE rowid IN (
+    SELECT rowid FROM idempotency WHERE created <= ? ORDER BY created LIMIT ?
 )
 """
 

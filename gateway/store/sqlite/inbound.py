@@ -93,8 +93,10 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->
 FROM json_each(?)
 """
 DROP: Final = """
-DELETE FROM mo_groups WHERE (carrier, source, destination, reference, total) IN (
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)
+DELETE FROM mo_groups WHERE rowid IN (
+    SELECT g.rowid FROM json_each(?) AS j CROSS JOIN mo_groups AS g
+    ON g.carrier = j.value ->> 0 AND g.source = j.value ->> 1 AND g.destination = j.value ->> 2
+    AND g.reference = j.value ->> 3 AND g.total = j.value ->> 4
 )
 """
 STORE: Final = """
@@ -125,7 +127,8 @@ SELECT json_group_array(json((
     SELECT json_array(m.number, m.id, m.account)
     FROM runs AS r CROSS JOIN by_number AS n ON n.run = r.run AND n.number = j.value ->> 0
     CROSS JOIN messages AS m ON m.id = n.id
-    WHERE r.last >= ?2 AND n.id >= ?2 AND {_REACHED}
+    WHERE r.run >= (SELECT coalesce(max(run), 0) FROM runs WHERE run <= ?2) AND n.id >= ?2
+    AND {_REACHED}
     AND (j.value ->> 1 IS NULL OR m.account = j.value ->> 1)
     ORDER BY r.run DESC, n.id DESC LIMIT 1
 ))) FROM json_each(?1) AS j

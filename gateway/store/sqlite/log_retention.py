@@ -70,11 +70,11 @@ FROM webhooks WHERE position <= ?
 ADVANCE: Final = "UPDATE webhooks SET position = ?1 + 1, skip = 0 WHERE position <= ?1"
 PENDING: Final = """
 SELECT json_group_array(json_array(w.account, d.events))
-FROM webhooks AS w CROSS JOIN deliveries AS d
+FROM webhooks AS w CROSS JOIN deliveries AS d INDEXED BY deliveries_due
 WHERE d.webhook = w.id AND d.state = 'pending' AND d.first_position <= ?
 """
 BURY: Final = """
-UPDATE deliveries SET state = 'dead', updated = ?2, last_error = ?3
+UPDATE deliveries INDEXED BY deliveries_due SET state = 'dead', updated = ?2, last_error = ?3
 WHERE state = 'pending' AND webhook IN (SELECT id FROM webhooks) AND first_position <= ?1
 """
 DROP: Final = "DELETE FROM events WHERE position <= ?"

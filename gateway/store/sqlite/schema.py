@@ -179,8 +179,8 @@ CREATE TABLE mo_groups (           -- replies in parts: what has come of each
     first_at INTEGER NOT NULL,     -- when its first part came
     texts TEXT NOT NULL,           -- JSON object: part number -> text
     done INTEGER NOT NULL,         -- 1: it is in `inbound`; kept a while to know repeated parts by
-    PRIMARY KEY (carrier, source, destination, reference, total)
-) WITHOUT ROWID;
+    UNIQUE (carrier, source, destination, reference, total)
+);
 CREATE INDEX mo_groups_first_at ON mo_groups (first_at);
 CREATE TABLE inbound (
     id INTEGER PRIMARY KEY,
@@ -237,6 +237,7 @@ CREATE TABLE deliveries (          -- stretches of the log; see `cutting.Cut`
 );
 CREATE INDEX deliveries_due ON deliveries (webhook, next_at) WHERE state = 'pending';
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook, id);
+CREATE INDEX deliveries_dead ON deliveries (webhook, id) WHERE state = 'dead';
 
 CREATE TABLE idempotency (         -- answers to repeat for 24 h
     account INTEGER NOT NULL,
