@@ -1,0 +1,309 @@
+"""One carrier: its binds, its pace, its short buffer, and what its answers amount to.
+
+In: leased messages, the events of its links, time. Out: submits, results for the settler, the
+operator's requests for the port. It asks for nothing itself: the pump reads `capacity`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from gateway import metrics as m
+from gateway.dispatch.bind import Bind
+from gateway.dispatch.deliveries import Deliveries, OnDeliver
+from gateway.dispatch.encode import Encoder, References
+from gateway.dispatch.fates import Fates, Harvest
+from gateway.dispatch.feed import Feed
+from gateway.dispatch.lanes import Routes
+from gateway.dispatch.link import Link
+from gateway.dispatch.profile import Profile
+from gateway.dispatch.settler import Settler
+from gateway.dispatch.tally import Tally
+from gateway.dispatch.throttle import Pace, Throttle
+from gateway.dispatch.verdict import LONGEST_HOLD, given_back, unsendable
+from gateway.metrics import Metrics
+from gateway.store.contract import Content, Leased
+from protocol.events import Event
+
+PREFETCH: Final = 0.05
+"""Seconds of a carrier's pace that may wait in its buffer: the time a commit of the lease takes on
+a slow disk. More would only make one-time codes and fail-over wait."""
+UNBIND_GRACE: Final = 1.0
+"""Of the time a drain has, seconds kept for taking leave; a tenth if it is short."""
+
+_log = logging.getLogger("aldis.dispatch")
+
+
+class CarrierStatus(msgspec.Struct, frozen=True):
+    """One carrier as GET /v1/carriers, readiness and the metrics show it."""
+
+    name: str
+    bound: int
+    """Sessions up, of those `wanted` (`tx+rx` counts two for each bind)."""
+    wanted: int
+    window: int
+    """Submits that may be unanswered over all sessions that are up."""
+    outstanding: int
+    buffered: int
+    """PDUs leased and not yet sent."""
+    rate: float
+    """PDU/s by configuration."""
+    rate_now: float
+    """PDU/s in force, slow-down included; 0 while the operator wants silence."""
+    last_error: str
+
+
+class Carrier:
+    """Serves one `Profile`. `wake` is called when it could take more than before, `on_change` when
+    it came up or went down; `clock` is UTC in microseconds."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        routes: Routes,
+        references: References,
+        settler: Settler,
+        metrics: Metrics,
+        on_deliver: OnDeliver,
+        clock: Callable[[], int],
+        jitter: Callable[[], float],
+        wake: Callable[[], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
+        self.profile: Final = profile
+        self.ready = True
+        """Whether asking for messages may bring some; the pump's note."""
+        self.eager = False
+        """Whether to ask again as soon as something has been answered; the pump's note."""
+        self._settler = settler
+        self._metrics = metrics
+        self._clock = clock
+        self._wake = wake
+        self._on_change = on_change
+        self._tally = Tally(metrics)
+        self._throttle = Throttle(profile.carrier.rate, profile.burst, now)
+        self._pace = Pace(now)
+        self._encoder = Encoder(profile, references)
+        self._fates = Fates(profile, routes, self._throttle, self._pace, self._tally, jitter)
+        self._feed = Feed(self._throttle)
+        self._deliveries = Deliveries(profile, on_deliver, self._tally)
+        kinds = ("trx",) if profile.carrier.bind == "trx" else ("tx", "rx")
+        self._binds = [
+            Bind(profile, kind, self, self._tally, jitter)
+            for _ in range(profile.carrier.binds)
+            for kind in kinds
+        ]
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining = False
+        self._answered = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin to bind."""
+        for bind in self._binds:
+            bind.start()
+
+    # ---- what the pump asks
+
+    @property
+    def up(self) -> bool:
+        """Whether some link carries submit_sm."""
+        return any(link.submits for link in self._feed.links)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is buffered, so that even a message longer than the window may come."""
+        return not self._feed.parts
+
+    def reroute(self, routes: Routes) -> None:
+        """Use other routes from now on."""
+        self._fates.routes = routes
+
+    def capacity(self, now: float) -> int:
+        """How many PDUs it can take: what may leave at once and a short prefetch."""
+        if self._draining or self._throttle.paused(now) or not self.up:
+            return 0
+        feed = self._feed
+        window = sum(link.free + link.outstanding for link in feed.links)
+        pace = min(
+            self._throttle.rate_now(now) * PREFETCH,
+            max(window, self._pace.per_second * PREFETCH * 2),
+        )
+        prefetch = max(1, int(pace))
+        if feed.parts > prefetch // 2:
+            return 0  # lease by the handful: a lease is a commit
+        return min(feed.room(), self._throttle.available(now)) + prefetch - feed.parts
+
+    def give(self, messages: list[Leased], contents: Mapping[int, Content]) -> None:
+        """Take leased messages; they leave as window and pace allow."""
+        at = self._clock()
+        if self._draining or not self.up:
+            self._give_back(messages, at)
+            return
+        ready, refused = self._encoder.encode(messages, contents, at)
+        if refused:
+            name = self.profile.name
+            for message, reason in refused:
+                self._tally.count(m.SETTLED, 1, name, message.lane, "failed", reason)
+            self._settler.put([unsendable(each, name, at, why) for each, why in refused], [])
+        self._feed.add(ready)
+        self._pump()
+
+    def tick(self) -> None:
+        """Once a second: pass the numbers on."""
+        self._tally.flush()
+        now, name, status = self._loop.time(), self.profile.name, self.status()
+        self._metrics.set(m.BINDS_UP, status.bound, name)
+        self._metrics.set(m.BINDS_WANTED, status.wanted, name)
+        self._metrics.set(m.WINDOW_SIZE, status.window, name)
+        self._metrics.set(m.WINDOW_USED, status.outstanding, name)
+        self._metrics.set(m.RATE_NOW, self._throttle.rate_now(now), name)
+
+    def status(self) -> CarrierStatus:
+        """How it stands."""
+        now = self._loop.time()
+        links = self._feed.links
+        return CarrierStatus(
+            name=self.profile.name,
+            bound=sum(bind.up for bind in self._binds),
+            wanted=len(self._binds),
+            window=len(links) * self.profile.carrier.window,
+            outstanding=sum(link.outstanding for link in links),
+            buffered=self._feed.parts,
+            rate=self.profile.carrier.rate,
+            rate_now=0.0 if self._throttle.paused(now) else self._throttle.rate_now(now),
+            last_error=next((b.last_error for b in self._binds if not b.up and b.last_error), ""),
+        )
+
+    # ---- what the links tell
+
+    def on_events(self, link: Link, events: list[Event], now: float) -> list[Event]:
+        """One read's events: results to the settler, requests to the port, room to the feed."""
+        harvest = self._fates.take(events, self._clock(), now, link_up=not self._draining)
+        self._reap(harvest)
+        if harvest.again:
+            link.waiting += harvest.again
+        if harvest.requests:
+            self._deliveries.hand_over(link, harvest.requests)
+        if self._feed.parts and (self._throttle.paused(now) > LONGEST_HOLD or not self.up):
+            self._give_back(self._feed.take_back(), self._clock())
+        self._pump()
+        return harvest.others
+
+    def on_writable(self, link: Link) -> None:
+        """The peer reads again."""
+        self._pump()
+
+    def on_up(self, link: Link) -> None:
+        """A bind is up."""
+        if link.submits:
+            self._feed.links.append(link)
+        self._state_changed("bind up", "")
+
+    def on_down(self, link: Link, reason: str) -> None:
+        """A bind is down; its outstanding submits have been settled with the events before."""
+        if link in self._feed.links:
+            self._feed.links.remove(link)
+        self._abandon(link)
+        if not self.up:
+            self._give_back(self._feed.take_back(), self._clock())
+        self._tally.count(m.LINK_ENDS, 1, self.profile.name, reason)
+        self._state_changed("bind down", reason)
+        self._answered.set()
+        self._pump()
+
+    # ---- the end
+
+    async def drain(self, timeout: float) -> None:
+        """Send nothing more, wait for the answers due, take leave; all within `timeout` seconds.
+
+        What is unanswered by then is settled as unknown.
+        """
+        deadline = self._loop.time() + timeout - min(UNBIND_GRACE, timeout / 10)
+        self._draining = True
+        for bind in self._binds:
+            bind.give_up()
+        self._give_back(self._feed.take_back(), self._clock())
+        for link in self._feed.links:
+            self._abandon(link)
+        try:
+            async with asyncio.timeout_at(deadline):
+                while any(link.outstanding for link in self._feed.links):
+                    self._answered.clear()
+                    await self._answered.wait()
+                await self._deliveries.finished()
+        except TimeoutError:
+            pass  # the deadline decides, and what is left has its policy
+        grace = max(0.0, deadline - self._loop.time()) + min(UNBIND_GRACE, timeout / 10)
+        await asyncio.gather(*(bind.stop(grace) for bind in self._binds))
+        if self._timer is not None:
+            self._timer.cancel()
+        self.tick()
+
+    # ---- within
+
+    def _pump(self) -> None:
+        """Send what may leave, and tell the pump when there is room again."""
+        now = self._loop.time()
+        again_at = self._feed.send(now)
+        if again_at is None and self._throttle.paused(now):
+            again_at = self._throttle.ready_at(now)  # nothing is leased before the silence is over
+        if again_at is not None:
+            self._arm(again_at)
+        if self._draining:
+            self._answered.set()
+        elif (self.ready or self.eager) and self.capacity(now) > 0:
+            self.ready, self.eager = True, False
+            self._wake()
+
+    def _arm(self, at: float) -> None:
+        """Keep one timer, never later than `at`; an early one only looks again."""
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def _reap(self, harvest: Harvest) -> None:
+        if harvest.settled or harvest.late:
+            self._settler.put(harvest.settled, harvest.late)
+
+    def _abandon(self, link: Link) -> None:
+        """Parts that wait at a link will not leave over it."""
+        if link.waiting:
+            contexts = list(link.waiting)
+            link.waiting.clear()
+            self._reap(self._fates.unsent(contexts, self._clock(), self._loop.time()))
+
+    def _give_back(self, messages: list[Leased], at: int) -> None:
+        """Unsent messages return to their lanes, due at once: another carrier may take them."""
+        name = self.profile.name
+        for message in messages:
+            self._tally.count(m.SETTLED, 1, name, message.lane, "retry", "")
+        self._settler.put([given_back(message, name, at, at) for message in messages], [])
+
+    def _state_changed(self, what: str, reason: str) -> None:
+        bound = sum(bind.up for bind in self._binds)
+        name = self.profile.name
+        self._metrics.set(m.BINDS_UP, bound, name)
+        _log.info(
+            what,
+            extra={
+                "carrier": name,
+                "bound": bound,
+                "wanted": len(self._binds),
+                **({"reason": reason} if reason else {}),
+            },
+        )
+        self._on_change()

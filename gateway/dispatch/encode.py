@@ -1,0 +1,264 @@
+"""Messages -> the bodies of their submit_sm, for one carrier.
+
+In: leased messages and the contents they share. Out: `Outgoing` for each, or the reason why it
+cannot be one. A content is segmented once; per message only octets are joined. Knows no link, no
+store and no clock but the moment it is given.
+
+A text that the carrier's alphabet cannot spell travels as UCS-2. It may then take more parts than
+admission counted for the GSM alphabet, and more than the account's `max_parts`: the message was
+accepted, the difference is this carrier's doing, and refusing it now or cutting it would both be
+worse than an extra part. The parts sent are the parts reported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from gateway.dispatch.outgoing import Body, Outgoing
+from gateway.dispatch.profile import Profile
+from gateway.store.contract import Content, Leased
+from gateway.template import compile_template
+from protocol import times
+from protocol.address import address
+from protocol.errors import UsageError
+from protocol.pdu import SubmitSm, prepare
+from protocol.segment import Segments, frame, segment
+from protocol.tlv import write_tlvs
+from protocol.transliterate import transliterate
+
+CONTENTS_KEPT: Final = 4096
+"""Campaigns and recent single texts under way at one carrier; about 1 KiB each."""
+VALIDITIES_KEPT: Final = 64
+"""Distinct validity_period strings of one content: a campaign has one a second at most."""
+LONGEST_RELATIVE: Final = 31 * 86_400
+"""Seconds; further away a relative time would need months, which have no one length."""
+
+_decode_vars = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Unsendable(Exception):
+    """The message cannot be spelt; `reason` is a key of errors.REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class References:
+    """Concatenation references: which parts belong together at the recipient's phone.
+
+    A phone joins parts by (sender, reference, total), so two messages to one number must not share
+    a reference while parts of the first may be pending. One counter would hand a number the same
+    reference again whenever a multiple of 256 long messages went elsewhere in between, which at
+    10,000/s is any moment. So there are 65,536 counters and a number's digits choose one: only
+    long messages to the same few numbers advance it, and 256 of them take days. They start
+    anywhere (a restart must not begin at 0 again) and all carriers of a node share them, because
+    the phone does not see which carrier a part came by.
+    """
+
+    __slots__ = ("_counters",)
+
+    _SLOTS: Final = 1 << 16
+
+    def __init__(self, seed: bytes | None = None) -> None:
+        seed = os.urandom(2 * self._SLOTS) if seed is None else seed
+        self._counters = memoryview(bytearray(seed)).cast("H")
+
+    def take(self, number: int) -> int:
+        """The next reference for a number, 0..65535; its low octet serves 8-bit references."""
+        slot = (number * 0x9E3779B1 & 0xFFFFFFFF) >> 16  # Fibonacci hashing: neighbours part
+        reference = self._counters[slot] + 1 & 0xFFFF
+        self._counters[slot] = reference
+        return reference
+
+
+class _Shape:
+    """The body of a content's submit_sm around what varies.
+
+    before · destination_addr · middle · validity_period · head · sm_length · short_message · TLVs
+    """
+
+    __slots__ = ("before", "head", "middle", "tails")
+
+    def __init__(self, pdu: SubmitSm) -> None:
+        self.before, _ = prepare(pdu, "destination_addr")
+        upto, after = prepare(pdu, "validity_period")
+        self.middle = upto[len(self.before) :]
+        self.head = after[:-1]  # without sm_length, which is 0 here and ends the body
+        self.tails: dict[bytes, bytes] = {}
+
+
+class _Known:
+    """A content as this carrier spells it; `segments` is None when each message has its own."""
+
+    __slots__ = ("category", "content", "segments", "shapes", "unsendable")
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.category = content.category
+        self.segments: Segments | None = None
+        self.shapes: dict[tuple[int, int], _Shape] = {}
+        self.unsendable = ""
+
+
+class Encoder:
+    """Encodes for one carrier."""
+
+    def __init__(self, profile: Profile, references: References) -> None:
+        self._profile = profile
+        self._references = references
+        self._known: OrderedDict[int, _Known] = OrderedDict()
+        self._validity_format = profile.carrier.validity_format
+
+    def encode(
+        self, messages: list[Leased], contents: Mapping[int, Content], now: int
+    ) -> tuple[list[Outgoing], list[tuple[Leased, str]]]:
+        """Messages that can be sent, in order, and those that cannot with a reason for each.
+
+        `now` is UTC in microseconds. A message past its deadline is refused as
+        `validity_expired`.
+        """
+        ready: list[Outgoing] = []
+        refused: list[tuple[Leased, str]] = []
+        append = ready.append
+        known_by_id = self._known
+        last_content = last_deadline = -1
+        before = tail = b""
+        category = ""
+        for message in messages:
+            # The messages of a campaign share everything but the number: the common case.
+            if message.content == last_content and message.deadline == last_deadline:
+                append(Outgoing(message, category, ((before, b"%d" % message.number, tail),)))
+                continue
+            if message.deadline <= now:
+                refused.append((message, "validity_expired"))
+                continue
+            known = known_by_id.get(message.content)
+            if known is None:
+                known = self._learn(contents[message.content])
+            try:
+                bodies = self._bodies(message, known, now)
+            except Unsendable as unsendable:
+                refused.append((message, unsendable.reason))
+                continue
+            append(Outgoing(message, known.category, bodies))
+            if len(bodies) == 1 and known.segments is not None:
+                last_content, last_deadline = message.content, message.deadline
+                category = known.category
+                before, _, tail = bodies[0]
+            else:
+                last_content = -1
+        return ready, refused
+
+    def _learn(self, content: Content) -> _Known:
+        known = _Known(content)
+        if not content.templated:
+            try:
+                known.segments = self._segment(content, content.text)
+            except Unsendable as unsendable:
+                known.unsendable = unsendable.reason
+        self._known[content.id] = known
+        if len(self._known) > CONTENTS_KEPT:
+            self._known.popitem(last=False)
+        return known
+
+    def _bodies(self, message: Leased, known: _Known, now: int) -> tuple[Body, ...]:
+        if known.unsendable:
+            raise Unsendable(known.unsendable)
+        segments = known.segments
+        if segments is None:
+            segments = self._segment(known.content, _render(known.content.text, message.vars))
+        several = len(segments.parts) > 1
+        frames = frame(segments, self._references.take(message.number) if several else 0)
+        shape = self._shape(known, segments.data_coding, frames[0][0])
+        number = b"%d" % message.number
+        middle = shape.middle + self._validity(message.deadline, now).encode() + shape.head
+        if not several and known.segments is not None:
+            tail = shape.tails.get(middle)
+            if tail is None:
+                if len(shape.tails) >= VALIDITIES_KEPT:
+                    shape.tails.clear()
+                _, text, tlvs = frames[0]
+                tail = shape.tails[middle] = _tail(middle, text, tlvs)
+            return ((shape.before, number, tail),)
+        return tuple(
+            [(shape.before, number, _tail(middle, text, tlvs)) for _, text, tlvs in frames]
+        )
+
+    def _shape(self, known: _Known, data_coding: int, esm_class: int) -> _Shape:
+        shape = known.shapes.get((data_coding, esm_class))
+        if shape is None:
+            profile = self._profile
+            try:
+                sender = address(known.content.sender, profile.rules)
+                pdu = SubmitSm(
+                    service_type=profile.carrier.service_type,
+                    source_addr_ton=sender.ton,
+                    source_addr_npi=sender.npi,
+                    source_addr=sender.addr,
+                    dest_addr_ton=profile.carrier.destination.ton,
+                    dest_addr_npi=profile.carrier.destination.npi,
+                    esm_class=esm_class,
+                    registered_delivery=profile.registered_delivery,
+                    data_coding=data_coding,
+                )
+                shape = known.shapes[data_coding, esm_class] = _Shape(pdu)
+            except UsageError:
+                raise Unsendable("sender_not_allowed") from None
+        return shape
+
+    def _segment(self, content: Content, text: str) -> Segments:
+        if not text:
+            raise Unsendable("empty_text")
+        carrier = self._profile.carrier
+        if content.transliterate:
+            text = transliterate(text)[0]
+        try:
+            return _cut(text, content.encoding, carrier.long_message, carrier.alphabet,
+                        self._profile.data_coding)  # fmt: skip
+        except UsageError:
+            raise Unsendable("invalid_text") from None
+
+    def _validity(self, deadline: int, now: int) -> str:
+        form = self._validity_format
+        if form == "none":
+            return ""
+        seconds = max(1, (deadline - now) // 1_000_000)
+        if form == "relative" and seconds <= LONGEST_RELATIVE:
+            return _relative(seconds)
+        return times.format_absolute(deadline)
+
+
+def _tail(middle: bytes, text: bytes, tlvs: tuple[tuple[int, bytes], ...]) -> bytes:
+    """What follows destination_addr: §4.4.1 ends with sm_length, short_message and the TLVs."""
+    tail = middle + bytes((len(text),)) + text
+    return tail + write_tlvs(tlvs) if tlvs else tail
+
+
+def _render(text: str, values: str | None) -> str:
+    try:
+        return compile_template(text).render(_decode_vars(values) if values else {})
+    except (KeyError, msgspec.DecodeError):
+        raise Unsendable("missing_variable") from None
+
+
+def _cut(
+    text: str, encoding: str, mode: str, alphabet: str, data_coding: Mapping[str, int]
+) -> Segments:
+    try:
+        return segment(
+            text, mode=mode, encoding=encoding, alphabet=alphabet, data_coding=data_coding
+        )
+    except UsageError:
+        if encoding in ("auto", "ucs2"):
+            raise
+        return segment(text, mode=mode, encoding="ucs2", data_coding=data_coding)
+
+
+_relative = lru_cache(maxsize=65_536)(times.format_relative)
