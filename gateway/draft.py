@@ -24,6 +24,7 @@ class Ask:
         "account",
         "batch",
         "category",
+        "default_region",
         "encoding",
         "max_parts",
         "metadata",
@@ -54,6 +55,7 @@ class Ask:
         metadata: dict[str, str] | None = None,
         batch: int | None = None,
         seen: SeenNumbers | None = None,
+        default_region: str | None = None,
     ) -> None:
         self.account = account
         self.text = text
@@ -69,6 +71,8 @@ class Ask:
         self.max_parts = max_parts if max_parts is not None else account.max_parts
         self.metadata = metadata
         self.batch = batch
+        self.default_region = default_region or account.default_region
+        """ISO 3166 code national numbers are read in; None refuses them."""
         self.seen = seen
         """Numbers the batch already has; None for single messages (no duplicates to look for)."""
 

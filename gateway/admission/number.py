@@ -12,7 +12,7 @@ MAX_CANDIDATES = 10
 def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     """Write `number` and `country`; refuse what no SMS can reach."""
     look = world.numbering.look
-    region = ask.account.default_region
+    region = ask.default_region
     mobile_only = ask.account.mobile_only
     for draft in drafts:
         to = draft.to
@@ -31,7 +31,7 @@ def _choose(draft: Draft, candidates: object, world: World, ask: Ask) -> None:
     fallback = None
     code, detail = "invalid_number", "no candidate given"
     for candidate in candidates:  # type: ignore[attr-defined]
-        number, country, reason, why = world.numbering.look(candidate, ask.account.default_region)
+        number, country, reason, why = world.numbering.look(candidate, ask.default_region)
         if reason is None:
             draft.number, draft.country = number, country
             return

@@ -67,14 +67,16 @@ class Numbering:
             # The library knows about the trunk zero of `+33 (0)6 ...`.
             return self._judge("+" + digits, None)
         if region is not None:
-            verdict = self._judge(digits, region)
-            if verdict[0]:
-                return verdict
+            national = self._judge(digits, region)
+            if national[0]:
+                return national
         if digits.startswith("00"):
             return self._e164(digits[2:])
         verdict = self._e164(digits)
-        if verdict[0] or region is not None:
+        if verdict[0]:
             return verdict
+        if region is not None:
+            return national  # what is wrong with it as people there would read it
         return 0, None, "invalid_number", "no country code, and the account has no default_region"
 
     def _e164(self, digits: str) -> Verdict:

@@ -71,6 +71,17 @@ async def test_numbers_and_candidates(checks: Checks, ask: MakeAsk) -> None:
     assert [d.code for d in given] == [None, "not_mobile", "invalid_number", None, "invalid_number"]
 
 
+async def test_a_submission_says_which_country_its_national_numbers_are_of(
+    checks: Checks, ask: MakeAsk
+) -> None:
+    request = ask(account={"default_region": "FR"}, default_region="RU")
+    [draft] = await checks.admit(request, drafts("8 (916) 123-45-67"))
+    assert draft.number == 79161234567
+    given = drafts("06 39 98 12 34")
+    assert await checks.admit(ask(account={"default_region": "FR"}), given) == []
+    assert given[0].detail == "no such number in its country's numbering plan"
+
+
 async def test_fixed_lines_where_the_account_allows_them(checks: Checks, ask: MakeAsk) -> None:
     request = ask(account={"mobile_only": False})
     assert await codes(checks, request, "+33142685300", ["+33142685301"]) == [None, None]
