@@ -1,0 +1,256 @@
+"""One request on its way: what handlers see of it, and what they give back.
+
+In: an aiohttp request, its route, who asks. Out: the body within its limits, path id, query; an
+`Answer`. Knows no handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from config.settings import Account, Settings
+from gateway import ids
+from gateway.draft import Admission
+from gateway.ingress.http import ports, values
+from gateway.ingress.http.auth import Identity, Keyring
+from gateway.ingress.http.idempotency import Claim
+from gateway.ingress.http.problem import Problem
+from gateway.ingress.http.tally import Tally
+from gateway.store.contract import Idempotency, Store, StoredAnswer
+
+T = TypeVar("T")
+
+STALL: Final = 60.0
+"""Seconds without an octet of the body before 408; nginx waits as long (client_body_timeout)."""
+
+JSON: Final = "application/json"
+
+_encode: Any = msgspec.json.Encoder().encode
+
+
+class Service:
+    """What handlers work with: the ports, and nothing of the server."""
+
+    __slots__ = (
+        "admission",
+        "carriers",
+        "clock",
+        "document",
+        "keyring",
+        "settings",
+        "store",
+        "tally",
+        "uploading",
+        "uploads",
+        "webhooks",
+    )
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        admission: Admission,
+        uploads: ports.Uploads,
+        webhooks: ports.Webhooks,
+        carriers: ports.Carriers,
+        clock: ports.Clock,
+        keyring: Keyring,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.admission = admission
+        self.uploads = uploads
+        self.webhooks = webhooks
+        self.carriers = carriers
+        self.clock = clock
+        self.keyring = keyring
+        self.tally = Tally()
+        self.uploading: set[int] = set()
+        """Batches with an upload under way: positions are counted by one at a time."""
+        self.document = b""
+        """The OpenAPI document, made once."""
+
+
+class Answer:
+    """A complete answer."""
+
+    __slots__ = ("body", "headers", "media", "status")
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes,
+        media: str = JSON,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.media = media
+        self.headers = headers
+
+
+def answer(status: int, value: Any, *headers: tuple[str, str]) -> Answer:
+    """A struct of `answers` as JSON."""
+    return Answer(status, _encode(value), JSON, headers)
+
+
+def replayed(stored: StoredAnswer) -> Answer:
+    """What was answered the first time."""
+    return Answer(stored.status, stored.body, JSON, (("Idempotency-Replayed", "true"),))
+
+
+class Call:
+    """One request. `headers` are those every answer to it carries."""
+
+    __slots__ = (
+        "_identity",
+        "claim",
+        "headers",
+        "item",
+        "label",
+        "media",
+        "now",
+        "request",
+        "service",
+        "started",
+    )
+
+    def __init__(
+        self,
+        service: Service,
+        request: web.BaseRequest,
+        label: str,
+        item: str,
+        media: str,
+        now: int,
+        started: float,
+        headers: dict[str, str],
+    ) -> None:
+        self.service = service
+        self.request = request
+        self.label = label
+        """The route's path template: metrics label."""
+        self.item = item
+        """What stands for `{id}` in the path, as given."""
+        self.media = media
+        """Media type of the body, without parameters."""
+        self.now = now
+        self.started = started
+        """`time.perf_counter()` when the request's head had been read."""
+        self.headers = headers
+        self._identity: Identity | None = None
+        self.claim: Claim | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks; set for every route with a scope."""
+        if self._identity is None:
+            raise AssertionError("a route without a scope asked who calls")
+        return self._identity
+
+    @identity.setter
+    def identity(self, identity: Identity) -> None:
+        self._identity = identity
+
+    @property
+    def account(self) -> Account:
+        """For whom."""
+        return self.identity.account
+
+    def id(self, prefix: str) -> int:
+        """The id in the path, or 404: what is no id names nothing."""
+        identifier = ids.decode(prefix, self.item)
+        if identifier is None:
+            raise not_found(prefix)
+        return identifier
+
+    def query(self, known: frozenset[str]) -> dict[str, str]:
+        """The query's parameters."""
+        return values.parse_query(self.request.rel_url.raw_query_string, known)
+
+    async def body(self) -> bytes:
+        """The whole body, at most `http.max_body` octets of it (after decompression)."""
+        most = self.service.settings.http.max_body
+        length = self.request.content_length
+        if length is not None and length > most:
+            raise _too_large(most, str(length))
+        content = self.request.content
+        if content.is_eof() and not content.at_eof():
+            # The usual case: the body came in one piece with the head.
+            body = content.read_nowait(-1)
+            if len(body) > most:
+                raise _too_large(most, str(len(body)))
+        else:
+            pieces = bytearray()
+            async for chunk in self.chunks():
+                pieces += chunk
+                if len(pieces) > most:
+                    raise _too_large(most, "more")
+            body = bytes(pieces)
+        if self.claim is not None:
+            self.claim.digest.update(body)
+            self.claim.complete = True
+        return body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes; 408 when it stalls."""
+        content = self.request.content
+        while True:
+            try:
+                async with asyncio.timeout(STALL):
+                    chunk = await content.readany()
+            except TimeoutError:
+                raise Problem(
+                    "request_timeout", f"no octet of the body came for {STALL:.0f} s", close=True
+                ) from None
+            if not chunk:
+                return
+            yield chunk
+
+    def idempotency(self, status: int, body: bytes) -> Idempotency | None:
+        """What the store keeps with the submission, if the caller sent a key."""
+        return None if self.claim is None else self.claim.record(status, body)
+
+    def replay(self, stored: StoredAnswer) -> Answer:
+        """The first answer again, if the body is the same."""
+        if self.claim is None:
+            raise AssertionError("an answer was stored for a request without a key")
+        self.claim.check(stored)
+        return replayed(stored)
+
+    async def answered_before(self) -> Answer | None:
+        """The first answer, if the key was used before. Ask after the body was read."""
+        if self.claim is None:
+            return None
+        stored = await self.service.store.answered(*self.claim.slot)
+        return None if stored is None else self.replay(stored)
+
+
+def page_link(call: Call, query: dict[str, str], cursor: str | None) -> tuple[tuple[str, str], ...]:
+    """The `Link` header of a page that is not the last (RFC 8288)."""
+    if cursor is None:
+        return ()
+    url = call.request.rel_url.with_query({**query, "cursor": cursor})
+    return (("Link", f'<{url}>; rel="next"'),)
+
+
+_THINGS: Final = {
+    "msg": "message",
+    "bat": "batch",
+    "whk": "webhook",
+    "key": "key",
+}
+
+
+def not_found(prefix: str) -> Problem:
+    """404 for a thing of this account that does not exist, or is another account's."""
+    return Problem("not_found", f"there is no such {_THINGS[prefix]}")
+
+
+def _too_large(most: int, size: str) -> Problem:
+    return Problem("body_too_large", f"{size} octets; a body has at most {most}", close=True)

@@ -1,0 +1,77 @@
+"""What the HTTP API needs of other stages, as it sees them.
+
+In: nothing. Out: protocols `app` satisfies with the real parts. Knows no stage's own types: results
+are read by attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from gateway.draft import SeenNumbers
+
+Clock = Callable[[], int]
+"""UTC microseconds."""
+
+
+class Uploads(Protocol):
+    """Who remembers which numbers a batch has."""
+
+    async def seen(self, batch: int) -> SeenNumbers:
+        """The numbers of an existing batch, from the store if need be."""
+        ...
+
+
+class TestResult(Protocol):
+    """What one test POST to an endpoint came to."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status; 0 when there was no answer."""
+        ...
+
+    @property
+    def error(self) -> str:
+        """Why there was none, or why it did not count; empty when it did."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        ...
+
+
+class Webhooks(Protocol):
+    """The events stage, as far as the API talks to it."""
+
+    async def test(self, webhook: int) -> TestResult:
+        """POST a `webhook.test` event to the endpoint now, once, and tell what came of it."""
+        ...
+
+    def changed(self) -> None:
+        """Endpoints were created, changed or deleted, or deliveries revived: look again."""
+        ...
+
+
+class CarrierStatus(Protocol):
+    """One carrier as dispatch sees it now."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def binds_up(self) -> int: ...
+    @property
+    def binds_wanted(self) -> int: ...
+    @property
+    def window_used(self) -> int: ...
+    @property
+    def window_size(self) -> int: ...
+    @property
+    def rate(self) -> float:
+        """PDU/s in force, learnt slow-down included."""
+        ...
+
+
+Carriers = Callable[[], Sequence[CarrierStatus]]
+"""Every configured carrier."""
