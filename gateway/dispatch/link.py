@@ -225,7 +225,7 @@ class Link(asyncio.Protocol):
 
     def _fail(self, failure: LinkFailed) -> None:
         self.bound.set_exception(failure)
-        self.bound.exception()  # whoever has stopped waiting need not be told by the garbage collector
+        self.bound.exception()  # seen: whoever stopped waiting is not told of it at exit
 
     def _flush(self) -> None:
         assert self._connection is not None
