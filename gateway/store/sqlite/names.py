@@ -38,8 +38,12 @@ class Names:
         """The number of a name, made if need be in the transaction under way."""
         identifier = self._ids.get((kind, name))
         if identifier is None:
-            connection.execute("INSERT OR IGNORE INTO names (kind, name) VALUES (?, ?)", (kind, name))
-            row = connection.execute("SELECT id FROM names WHERE kind = ? AND name = ?", (kind, name))
+            connection.execute(
+                "INSERT OR IGNORE INTO names (kind, name) VALUES (?, ?)", (kind, name)
+            )
+            row = connection.execute(
+                "SELECT id FROM names WHERE kind = ? AND name = ?", (kind, name)
+            )
             identifier = int(row.fetchone()[0])
             self._ids[kind, name] = identifier
             self._names[identifier] = name

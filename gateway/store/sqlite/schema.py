@@ -72,9 +72,10 @@ CREATE INDEX messages_due ON messages (lane, source, due) WHERE due IS NOT NULL;
 CREATE INDEX messages_deadline ON messages (deadline) WHERE deadline IS NOT NULL;
 
 -- Filled by `maintain` up to the id in meta `indexed_to`; above that id a query walks the messages
--- themselves. Numbers and references come in random order, so they are kept as sorted runs: `run` is
--- the first id of a stretch of messages indexed together, and its rows are appended, never inserted
--- between others. A look-up seeks once in each run (newest first: runs are disjoint in ids).
+-- themselves. Numbers and references come in random order, so they are kept as sorted runs: `run`
+-- is the first id of a stretch of messages indexed together, and its rows are appended, never
+-- inserted between others. A look-up seeks once in each run (newest first: runs are disjoint in
+-- ids).
 CREATE TABLE runs (run INTEGER PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE by_number (
     run INTEGER NOT NULL, number INTEGER NOT NULL, id INTEGER NOT NULL,
@@ -284,6 +285,8 @@ def open_writer(path: Path, synchronous: str, cache: int) -> sqlite3.Connection:
     connection.execute("PRAGMA temp_store = MEMORY")
     # Checkpoints run on a connection of their own so that no commit waits for one.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
+    # A log that was copied is cut back to this, so that its size tells how much it holds.
+    connection.execute("PRAGMA journal_size_limit = 8388608")
     # Zeroing deleted octets in pages that are rewritten anyway; never extra writes.
     connection.execute("PRAGMA secure_delete = FAST")
     return connection

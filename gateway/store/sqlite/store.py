@@ -7,12 +7,17 @@ writes, the thread that reads, what is kept in memory, and which module does wha
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from config.settings import StoreSettings
-from gateway.errors import StoreUnavailable
+from gateway.errors import Busy, StoreUnavailable
 from gateway.ids import IdSource
 from gateway.metrics import Metrics
 from gateway.model import BatchState, OnUnknown
@@ -39,10 +44,40 @@ from gateway.store.contract import (
     Submission,
     Webhook,
 )
-from gateway.store.sqlite import deliveries, inbound, keys, queries, schema, webhooks
-from gateway.store.sqlite.event_log import EventLog
-from gateway.store.sqlite.names import Names
-from gateway.store.sqlite.writer import Reader, Writer
+from gateway.store.sqlite import (
+    accept,
+    batches,
+    deliveries,
+    idempotency,
+    inbound,
+    keys,
+    lease,
+    number_index,
+    opt_outs,
+    queries,
+    receive,
+    recover,
+    schema,
+    settle,
+    webhooks,
+)
+from gateway.store.sqlite.checkpoint import Checkpointer
+from gateway.store.sqlite.maintain import Maintenance
+from gateway.store.sqlite.memory import Memory
+from gateway.store.sqlite.names import ACCOUNT
+from gateway.store.sqlite.search import BatchWalk, Search
+from gateway.store.sqlite.writer import Reader, Transaction, Writer
+
+OPT_OUT_STEP = 500
+"""Refusals in one call to the writer: an import of a million lets other calls in between."""
+
+GREATEST_ID = """
+SELECT max(
+    coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM contents), 0),
+    coalesce((SELECT max(id) FROM batches), 0), coalesce((SELECT max(id) FROM inbound), 0),
+    coalesce((SELECT max(id) FROM deliveries), 0), coalesce((SELECT max(id) FROM webhooks), 0)
+)
+"""
 
 
 class SqliteStore:
@@ -62,24 +97,226 @@ class SqliteStore:
         self._node = node
         self._metrics = metrics
         self._clock = clock
-        self._strict = strict
-        self._names = Names()
-        self._events = EventLog(self._names)
+        self._path = Path(settings.path)
+        self._lock: int | None = None
+        self._memory = Memory(settings, metrics, strict)
+        self._names = self._memory.names
+        self._events = self._memory.events
         self._ids = IdSource(node)
         self._ids_lock = Lock()  # the loop and the writer's thread both take ids
-        self._event_listeners: list[Callable[[set[str]], None]] = []
+        self._arriving = 0
+        self._maintenance = Maintenance(self._memory, self.new_ids)
+        self._event_listeners: list[Callable[[Mapping[str, int]], None]] = []
         self._work_listeners: list[Callable[[], None]] = []
+        self._checkpointer = Checkpointer(self._path)
+        self._writer: Writer
+        self._reader: Reader
+
+    # opening and closing
+
+    async def open(self, policy: Callable[[str, str], OnUnknown], now: int) -> Recovered:
+        """See the contract. Raises `StoreUnavailable` if the file cannot be used or another
+        process has it: two would take each other's leases for those of a dead one."""
+        try:
+            connection, recovered = await asyncio.to_thread(self._open, policy, now)
+        except (OSError, sqlite3.Error) as error:
+            self._unlock()
+            raise StoreUnavailable(f"{self._path} cannot be opened: {error}") from error
+        except BaseException:
+            self._unlock()
+            raise
+        self._writer = Writer(connection, self._metrics, self._committed, self._names.rolled_back)
+        self._reader = Reader(schema.open_reader(self._path), self._metrics)
+        self._connection = connection
+        loop = asyncio.get_running_loop()
+        self._writer.start(loop)
+        self._reader.start(loop)
+        self._checkpointer.start()
+        return recovered
+
+    def _open(
+        self, policy: Callable[[str, str], OnUnknown], now: int
+    ) -> tuple[sqlite3.Connection, Recovered]:
+        schema.make_directory(self._path)
+        self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreUnavailable(f"{self._path} is in use by another process") from error
+        connection = schema.open_writer(
+            self._path, self._settings.synchronous, self._settings.cache
+        )
+        try:
+            schema.migrate(connection)
+            leased = self._memory.load(connection)
+            (self._memory.unindexed,) = connection.execute(number_index.UNINDEXED).fetchone()
+            (greatest,) = connection.execute(GREATEST_ID).fetchone()
+            self._ids = IdSource(self._node, greatest)
+            transaction = Transaction(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            recovered = recover.recover(transaction, self._memory, leased, policy, now)
+            connection.execute("COMMIT")
+            for effect in transaction.effects:
+                effect()
+            self._names.committed()
+        except BaseException:
+            connection.close()
+            raise
+        return connection, recovered
+
+    async def close(self) -> None:
+        """Finish the calls already made, copy the log into the file, let go of it."""
+        if self._lock is None:
+            return
+        await self._writer.stop()
+        await self._reader.stop()
+        await asyncio.to_thread(self._tidy)
+        self._unlock()
+
+    def _tidy(self) -> None:
+        self._checkpointer.stop()
+        with suppress(sqlite3.Error):  # a full disk: the log stays, and is read at the next start
+            connection = sqlite3.connect(self._path, isolation_level=None)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _committed(self) -> Callable[[], None] | None:
+        """On the writer's thread, between transactions: what the loop is to be told."""
+        self._names.committed()
+        self._checkpointer.committed(self._connection)
+        memory = self._memory
+        counts = self._events.touched()
+        work, memory.work = memory.work, False
+        if not counts and not work:
+            return None
+
+        def tell() -> None:
+            if counts:
+                for on_event in self._event_listeners:
+                    on_event(counts)
+            if work:
+                for on_work in self._work_listeners:
+                    on_work()
+
+        return tell
 
     def new_ids(self, count: int, now: int) -> list[int]:
         """Ascending ids (see `Submission`)."""
         with self._ids_lock:
             return self._ids.block(count, now)
 
+    # the way of a message
+
+    async def accept(self, submissions: Sequence[Submission]) -> list[StoredAnswer | None]:
+        """See the contract. Raises `Busy` when `max_waiting` messages would wait."""
+        count = sum(len(one.messages) for one in submissions)
+        waiting = self._memory.sources.waiting + self._arriving
+        if waiting + count > self._settings.max_waiting:
+            raise Busy(f"{waiting} messages wait, {self._settings.max_waiting} may", 5.0)
+        self._arriving += count
+        now = self._clock()
+        try:
+            return await self._writer.call(
+                "accept", lambda t: accept.accept(t, self._memory, submissions, now), count + 1
+            )
+        finally:
+            self._arriving -= count
+
+    async def lease(self, demands: Sequence[Demand], now: int) -> Lease:
+        """See the contract."""
+        return await self._writer.call(
+            "lease",
+            lambda t: lease.lease(t, self._memory, demands, now),
+            sum(demand.parts for demand in demands),
+        )
+
+    async def settle(self, results: Sequence[Settled]) -> None:
+        """See the contract."""
+        if results:
+            await self._writer.call(
+                "settle", lambda t: settle.settle(t, self._memory, results), len(results)
+            )
+
+    async def settle_late(self, answers: Sequence[LateAnswer]) -> None:
+        """See the contract."""
+        if answers:
+            await self._writer.call(
+                "settle_late",
+                lambda t: settle.settle_late(t, self._memory, answers),
+                len(answers),
+            )
+
+    async def receive(self, receipts: Sequence[ReceiptNews]) -> list[ReceiptFate]:
+        """See the contract."""
+        if not receipts:
+            return []
+        return await self._writer.call(
+            "receive", lambda t: receive.receive(t, self._memory, receipts), len(receipts)
+        )
+
+    async def cancel(self, account: str, ids: Sequence[int], now: int) -> list[int | None]:
+        """See the contract."""
+        return await self._writer.call(
+            "cancel",
+            lambda t: batches.cancel(t, self._memory, account, ids, now),
+            len(ids),
+        )
+
+    async def set_batch_state(
+        self, account: str, batch: int, state: BatchState, now: int
+    ) -> BatchState | None:
+        """See the contract."""
+        return await self._writer.call(
+            "set_batch_state",
+            lambda t: batches.set_batch_state(t, self._memory, account, batch, state, now),
+        )
+
+    async def maintain(self, now: int) -> bool:
+        """See the contract."""
+        return await self._writer.call("maintain", lambda t: self._maintenance.step(t, now), 1_000)
+
+    def depths(self) -> list[QueueDepth]:
+        """See the contract."""
+        return [
+            QueueDepth(self._names.name(lane), waiting, due)
+            for lane, waiting, due in self._memory.sources.depths()
+        ]
+
+    # refusals
+
+    async def opt_out(self, entries: Sequence[OptOut]) -> int:
+        """See the contract."""
+        canceled = 0
+        for first in range(0, len(entries), OPT_OUT_STEP):
+            step = entries[first : first + OPT_OUT_STEP]
+            canceled += await self._writer.call(
+                "opt_out", partial(opt_outs.opt_out, memory=self._memory, entries=step), len(step)
+            )
+        return canceled
+
+    async def opted_out(
+        self, account: str, sender: str, category: str, numbers: Sequence[int]
+    ) -> set[int]:
+        """See the contract."""
+        owner = self._names.known(ACCOUNT, account)
+        if owner is None or owner not in self._memory.opted_out:
+            return set()
+        return await self._reader.call(
+            "opted_out", lambda c: opt_outs.opted_out(c, owner, sender, category, numbers)
+        )
+
     # idempotency, queries: the reader's thread
 
     async def answered(self, account: str, scope: str, key: str) -> StoredAnswer | None:
+        now = self._clock()
         return await self._reader.call(
-            "answered", lambda c: queries.answered(c, account, scope, key, self._names)
+            "answered",
+            lambda c: idempotency.answered(c, account, scope, key, now, self._names),
         )
 
     async def messages(self, account: str | None, ids: Sequence[int]) -> list[MessageView | None]:
@@ -90,9 +327,10 @@ class SqliteStore:
     async def search(
         self, where: MessageFilter, limit: int, cursor: int | None = None
     ) -> list[MessageView]:
-        return await self._reader.call(
-            "search", lambda c: queries.search(c, where, limit, cursor, self._names)
-        )
+        walk = Search(where, limit, cursor, self._names)
+        while (page := await self._reader.call("search", walk.step)) is None:
+            pass
+        return page
 
     async def batch(self, account: str, batch: int) -> BatchView | None:
         return await self._reader.call(
@@ -107,10 +345,10 @@ class SqliteStore:
     async def batch_messages(
         self, batch: int, statuses: Sequence[int] | None, limit: int, cursor: int | None = None
     ) -> list[MessageView]:
-        return await self._reader.call(
-            "batch_messages",
-            lambda c: queries.batch_messages(c, batch, statuses, limit, cursor, self._names),
-        )
+        walk = BatchWalk(batch, statuses, limit, cursor, self._names)
+        while (page := await self._reader.call("batch_messages", walk.step)) is None:
+            pass
+        return page
 
     async def ineligible(
         self, batch: int, limit: int, cursor: int | None = None
@@ -132,9 +370,7 @@ class SqliteStore:
     async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
         return await self._writer.call(
             "inbound",
-            lambda t: inbound.inbound(
-                t.connection, parts, self._names, self._events, self.new_ids
-            ),
+            lambda t: inbound.inbound(t.connection, parts, self._names, self._events, self.new_ids),
             len(parts),
         )
 
@@ -158,9 +394,7 @@ class SqliteStore:
     async def next_deliveries(self, wanted: Mapping[int, int], now: int) -> list[Delivery]:
         return await self._writer.call(
             "next_deliveries",
-            lambda t: deliveries.next_deliveries(
-                t.connection, wanted, now, self._names, self.new_ids
-            ),
+            lambda t: deliveries.next_deliveries(t.connection, wanted, now, self.new_ids),
             sum(wanted.values()),
         )
 
@@ -190,8 +424,8 @@ class SqliteStore:
             "replay", lambda t: deliveries.replay(t.connection, webhook, now, ids, since)
         )
 
-    def on_event(self, listener: Callable[[set[str]], None]) -> None:
-        """Call `listener(accounts)` on the event loop after a commit that wrote events."""
+    def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:
+        """Call `listener(counts)` on the event loop after a commit that wrote events."""
         self._event_listeners.append(listener)
 
     def on_work(self, listener: Callable[[], None]) -> None:

@@ -192,6 +192,7 @@ class Writer(_Worker):
         self._connection = connection
         self._committed = committed
         self._rolled_back = rolled_back
+        self._taken: _Jobs = []
 
     def call(self, name: str, fn: Callable[[Transaction], T], rows: int = 1) -> asyncio.Future[T]:
         """Run `fn(transaction)`; the awaitable is its result, after the commit.
@@ -202,17 +203,29 @@ class Writer(_Worker):
         return self._put(name, fn, rows)
 
     def _run(self) -> None:
-        queue = self._queue
-        job = queue.get()
-        while job is not None:
-            job = self._transact(job)
+        job = self._queue.get()
+        try:
+            while job is not None:
+                job = self._transact(job)
+        except Exception as error:  # noqa: BLE001  the thread's outermost edge
+            # Memory may no longer agree with the file: nothing more is done with it.
+            self._fail(self._taken, error)
+            while (job := self._queue.get()) is not None:
+                self._fail([job], error)
         self._connection.close()
+
+    def _fail(self, jobs: _Jobs, error: Exception) -> None:
+        for job in jobs:
+            job.error = StoreUnavailable(f"the store stopped: {error!r}; restart the gateway")
+            job.error.__cause__ = error
+        self._done(jobs)
 
     def _transact(self, first: _Job[Any]) -> _Job[Any] | None:
         """One transaction from `first` on; returns the next job (None: the end)."""
         queue = self._queue
         job: _Job[Any] | None = first
         taken: _Jobs = []
+        self._taken = taken
         rows = 0
         started = time.perf_counter()
         transactions: list[Transaction] = []
@@ -262,17 +275,16 @@ class Writer(_Worker):
             for job in jobs:
                 job.error = None
                 transaction = Transaction(connection)
+                transactions.append(transaction)
                 connection.execute("SAVEPOINT one")
                 try:
                     job.result = job.fn(transaction)
-                except BaseException as error:  # noqa: BLE001  told to its caller
+                except BaseException as error:
                     job.error = _translated(error)
                     if not connection.in_transaction:
                         raise  # SQLite rolled everything back itself (disk full, I/O error)
                     connection.execute("ROLLBACK TO one")
-                    self._undo([transaction])
-                else:
-                    transactions.append(transaction)
+                    self._undo([transactions.pop()])
                 connection.execute("RELEASE one")
         except BaseException as error:  # noqa: BLE001  every caller is told
             self._rollback(transactions)

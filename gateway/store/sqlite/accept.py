@@ -1,0 +1,233 @@
+"""Storing submissions.
+
+In: submissions. Out: rows, with the answers kept for their idempotency keys, all in the
+transaction under way. A list of a thousand messages is five statements.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from gateway.model import BatchState, Status
+from gateway.store.contract import StoredAnswer, Submission
+from gateway.store.sqlite import transitions
+from gateway.store.sqlite.idempotency import KEPT
+from gateway.store.sqlite.memory import Memory
+from gateway.store.sqlite.names import ACCOUNT, LANE
+from gateway.store.sqlite.packed import pack, unpack
+from gateway.store.sqlite.values import Values
+from gateway.store.sqlite.writer import Transaction
+
+MESSAGES: Final = Values(
+    """
+INSERT INTO messages (id, account, source, content, number, lane, status, due, deadline, parts,
+    encoding, vars, client_ref, sequence, attempts, updated)
+SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10,
+    column11, column12, column13, 0, 0, ? FROM """,
+    13,
+    " WHERE column1 IS NOT NULL",
+)
+CONTENTS: Final = Values(
+    """
+INSERT INTO contents (id, json, batch, first, last)
+SELECT column1, column2, column3, column4, column5 FROM """,
+    5,
+    """ WHERE column1 IS NOT NULL
+ON CONFLICT (id) DO UPDATE SET
+    first = min(first, excluded.first), last = max(last, excluded.last)""",
+)
+BATCH: Final = """
+INSERT INTO batches (id, account, content, state, created, updated, options, recipients, accepted,
+    ineligible) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)
+"""
+GROWN: Final = """
+UPDATE batches SET recipients = recipients + ?1 + ?2, accepted = accepted + ?1,
+    ineligible = ineligible + ?2, updated = ?3, finished = NULL,
+    state = iif(state = 'finished', 'running', state)
+WHERE id = ?4
+"""
+RANGE: Final = "INSERT OR REPLACE INTO batch_ranges (batch, first, last) VALUES (?, ?, ?)"
+INELIGIBLE: Final = Values(
+    """
+INSERT OR REPLACE INTO ineligible (batch, position, number, code, detail, client_ref)
+SELECT column1, column2, column3, column4, column5, column6 FROM """,
+    6,
+    " WHERE column1 IS NOT NULL",
+)
+USED: Final = """
+SELECT json_group_array(j.key)
+FROM json_each(?) AS j CROSS JOIN idempotency AS i
+ON i.account = j.value ->> 0 AND i.scope = j.value ->> 1 AND i.key = j.value ->> 2
+WHERE i.created > ?
+"""
+ANSWER: Final = """
+SELECT fingerprint, status, body FROM idempotency WHERE account = ? AND scope = ? AND key = ?
+"""
+KEEP: Final = Values(
+    """
+INSERT OR REPLACE INTO idempotency (account, scope, key, fingerprint, status, body, created)
+SELECT column1, column2, column3, column4, column5, column6, ? FROM """,
+    6,
+    " WHERE column1 IS NOT NULL",
+)
+_indexes: Final = msgspec.json.Decoder(list[int])
+
+HELD: Final = Status.HELD_MODERATION
+
+
+def accept(
+    transaction: Transaction, memory: Memory, submissions: Sequence[Submission], now: int
+) -> list[StoredAnswer | None]:
+    """Store each submission whose idempotency key is new; the kept answer for the others."""
+    connection = transaction.connection
+    answers = _answers(connection, memory, submissions, now)
+    fresh = [one for one, answer in zip(submissions, answers, strict=True) if answer is None]
+    if not fresh:
+        return answers
+    names = memory.names
+    memory.load_batches(connection, {s.content.batch for s in fresh if s.content.batch})
+    deltas: Counter[tuple[int, int]] = Counter()
+    waiting: dict[tuple[int, int, int], list[int]] = {}
+    lanes: dict[str, int] = {}
+    rows: list[Any] = []
+    contents: list[Any] = []
+    ineligible: list[Any] = []
+    for submission in fresh:
+        content = submission.content
+        account = names.intern(connection, ACCOUNT, content.account)
+        if submission.batch is not None:
+            _create(transaction, memory, submission, account)
+        batch = content.batch
+        source = -account if batch is None else batch
+        messages = submission.messages
+        if batch is None or content.id not in memory.contents:
+            first, last = (messages[0].id, messages[-1].id) if messages else (None, None)
+            contents += (content.id, pack(content), batch, first, last)
+            if content.id not in memory.contents:
+                memory.contents.put(content)
+                transaction.on_rollback(partial(memory.contents.forget, content.id))
+        for m in messages:
+            lane = lanes.get(m.lane)
+            if lane is None:
+                lane = lanes[m.lane] = names.intern(connection, LANE, m.lane)
+            status = m.status
+            if status == HELD:
+                lane = -lane
+            due = m.due
+            rows += (m.id, account, source, content.id, m.number, lane, status, due, m.deadline,
+                     m.parts, m.encoding, m.vars, m.client_ref)  # fmt: skip
+            group = waiting.get((lane, account, source))
+            if group is None:
+                waiting[lane, account, source] = [1, due]
+            else:
+                group[0] += 1
+                if due < group[1]:
+                    group[1] = due
+        if batch is not None:
+            deltas.update((batch, m.status) for m in messages)
+            for one in submission.ineligible:
+                ineligible += (batch, one.position, one.to, one.code, one.detail, one.client_ref)
+            _grow(transaction, memory, submission, batch, now)
+    if contents:
+        CONTENTS.run(connection, contents)
+    if rows:
+        MESSAGES.run(connection, rows, before=(now,))
+    if ineligible:
+        INELIGIBLE.run(connection, ineligible)
+    transitions.count(connection, deltas)
+    for (lane, account, source), (count, due) in waiting.items():
+        memory.sources.arrive(lane, account, source, count, due)
+        transaction.on_rollback(partial(memory.sources.leave, lane, source, count))
+    memory.work = memory.work or bool(waiting)
+    stored = len(rows) // 13
+
+    def committed() -> None:
+        memory.unindexed += stored
+
+    transaction.after_commit(committed)
+    return answers
+
+
+def _answers(
+    connection: sqlite3.Connection,
+    memory: Memory,
+    submissions: Sequence[Submission],
+    now: int,
+) -> list[StoredAnswer | None]:
+    """What was answered before; None for new keys, which are kept here."""
+    answers: list[StoredAnswer | None] = [None] * len(submissions)
+    seen: dict[tuple[int, str, str], StoredAnswer] = {}
+    keys: dict[int, tuple[int, str, str]] = {}
+    for index, submission in enumerate(submissions):
+        one = submission.idempotency
+        if one is None:
+            continue
+        key = (memory.names.intern(connection, ACCOUNT, one.account), one.scope, one.key)
+        earlier = seen.get(key)
+        if earlier is None:
+            keys[index] = key
+            seen[key] = StoredAnswer(one.fingerprint, one.status, one.body)
+        else:
+            answers[index] = earlier
+    if not keys:
+        return answers
+    indexes = list(keys)
+    used = unpack(connection, _indexes, USED, pack(list(keys.values())), now - KEPT)
+    for position in used:
+        index = indexes[position]
+        stored = StoredAnswer(*connection.execute(ANSWER, keys.pop(index)).fetchone())
+        answers[index] = stored
+    flat: list[Any] = []
+    for index, key in keys.items():
+        one = submissions[index].idempotency
+        assert one is not None
+        flat += (*key, one.fingerprint, one.status, one.body)
+    if flat:
+        KEEP.run(connection, flat, before=(now,))
+    return answers
+
+
+def _create(transaction: Transaction, memory: Memory, submission: Submission, account: int) -> None:
+    batch = submission.batch
+    assert batch is not None
+    transaction.connection.execute(
+        BATCH,
+        (batch.id, account, batch.content.id, batch.state, batch.created, batch.created,
+         pack(batch.options)),
+    )  # fmt: skip
+    memory.add_batch(batch.id, account, batch.state)
+
+    def undo() -> None:
+        del memory.batches[batch.id]
+        memory.sources.paused.discard(batch.id)
+
+    transaction.on_rollback(undo)
+
+
+def _grow(
+    transaction: Transaction, memory: Memory, submission: Submission, batch: int, now: int
+) -> None:
+    """Recipients were added to a campaign; a finished one runs again."""
+    connection = transaction.connection
+    messages = submission.messages
+    if not messages and not submission.ineligible:
+        return
+    connection.execute(GROWN, (len(messages), len(submission.ineligible), now, batch))
+    if messages:
+        connection.execute(RANGE, (batch, messages[0].id, messages[-1].id))
+    known = memory.batches.get(batch)
+
+    def committed() -> None:
+        memory.touched.add(batch)
+        if known is not None:
+            known.finished = False
+            if known.state == BatchState.FINISHED:
+                known.state = BatchState.RUNNING
+
+    transaction.after_commit(committed)

@@ -1,0 +1,65 @@
+"""What submissions share, by id: the last few thousand in memory.
+
+In: ids. Out: `Content` and the JSON of its metadata. Used by the writer's thread alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from gateway.store.contract import Content
+from gateway.store.sqlite.packed import pack, unpack
+
+KEPT: Final = 4_096
+"""Enough for every campaign under way and some seconds of single messages; about 4 MB."""
+
+READ: Final = """
+SELECT '[' || coalesce(group_concat(c.json), '') || ']'
+FROM json_each(?) AS j CROSS JOIN contents AS c ON c.id = j.value
+"""
+_contents: Final = msgspec.json.Decoder(list[Content])
+
+
+class Contents:
+    """Contents by id, least recently used forgotten first."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Content] = OrderedDict()
+
+    def __contains__(self, identifier: int) -> bool:
+        return identifier in self._kept
+
+    def put(self, content: Content) -> None:
+        """Remember one that is stored."""
+        self._kept[content.id] = content
+        self._kept.move_to_end(content.id)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    def forget(self, identifier: int) -> None:
+        """It was not stored after all, or its text was erased."""
+        self._kept.pop(identifier, None)
+
+    def get(self, connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Content]:
+        """The contents with these ids, from memory or in one statement."""
+        kept = self._kept
+        found: dict[int, Content] = {}
+        missing: list[int] = []
+        for identifier in set(ids):
+            content = kept.get(identifier)
+            if content is None:
+                missing.append(identifier)
+            else:
+                found[identifier] = content
+        if missing:
+            for content in unpack(connection, _contents, READ, pack(missing)):
+                found[content.id] = content
+                self.put(content)
+        return found

@@ -1,0 +1,229 @@
+"""Handing due messages to carriers, durably.
+
+In: demands. Out: messages that are now `sending`, or, where their time is over or their recipient
+has refused, the end of them. `sources` says where to look and in which order; the rows decide.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from gateway.ids import COUNTER_BITS, EPOCH_MS, NODE_BITS
+from gateway.model import Status
+from gateway.store.contract import Content, Demand, Lease, Leased
+from gateway.store.sqlite import transitions
+from gateway.store.sqlite.memory import Memory
+from gateway.store.sqlite.names import CARRIER, LANE
+from gateway.store.sqlite.opt_outs import refused
+from gateway.store.sqlite.packed import pack, unpack
+from gateway.store.sqlite.sources import Source, shares
+from gateway.store.sqlite.writer import Transaction
+
+ROUNDS: Final = 3
+"""Times a lane is asked again for what some of its sources turned out not to have."""
+
+DUE: Final = f"""
+SELECT json_group_array(json_array(id, content, number, parts, attempts, sequence + 1, deadline, ?,
+    ?, ?, vars, client_ref, ((id >> {NODE_BITS + COUNTER_BITS}) + {EPOCH_MS}) * 1000, status))
+FROM (
+    SELECT * FROM messages INDEXED BY messages_due
+    WHERE lane = ? AND source = ? AND due BETWEEN 0 AND ? ORDER BY due, id LIMIT ?
+)
+"""
+NEXT: Final = """
+SELECT min(due) FROM messages INDEXED BY messages_due WHERE lane = ? AND source = ? AND due > ?
+"""
+TAKE: Final = f"""
+UPDATE messages SET status = {int(Status.SENDING)}, due = -?1, sequence = sequence + 1,
+    updated = ?1, carrier = ?2
+WHERE id IN (SELECT value FROM json_each(?3))
+"""
+
+
+class _Row(Leased):
+    """A due message and the status it had."""
+
+    before: int
+
+
+_rows: Final = msgspec.json.Decoder(list[_Row])
+
+
+class _Call:
+    """One lease call: what its demands have in common."""
+
+    def __init__(self, transaction: Transaction, memory: Memory, now: int) -> None:
+        self.transaction = transaction
+        self.connection = transaction.connection
+        self.memory = memory
+        self.now = now
+        self.deltas: Counter[tuple[int, int]] = Counter()
+        self.contents: dict[int, Content] = {}
+        self.ended: list[transitions.Change] = []
+
+    def demand(self, demand: Demand) -> list[Leased]:
+        """Take for one carrier."""
+        taken: list[_Row] = []
+        left = demand.parts
+        for name in demand.lanes:
+            lane = self.memory.names.known(LANE, name)
+            if lane is not None and left > 0:
+                left = self._lane(lane, name, left, taken, demand.idle)
+        if taken:
+            carrier = self.memory.names.intern(self.connection, CARRIER, demand.carrier)
+            self.connection.execute(TAKE, (self.now, carrier, pack([row.id for row in taken])))
+            ids = [row.id for row in taken]
+            leased = self.memory.leased
+            leased.update(ids)
+            self.transaction.on_rollback(lambda: leased.difference_update(ids))
+        return list(taken)
+
+    def _lane(self, lane: int, name: str, left: int, taken: list[_Row], idle: bool) -> int:
+        """Take up to `left` PDUs from one lane; returns what is left."""
+        sources = self.memory.sources
+        passed: set[int] = set()
+        for _ in range(ROUNDS):
+            accounts = [
+                own
+                for account in sources.ready(lane, self.now)
+                if (own := [s for s in account if s.source not in passed])
+            ]
+            if not accounts:
+                break
+            by_account = shares(left, [sum(s.waiting for s in own) for own in accounts])
+            before = left
+            for own, share in zip(accounts, by_account, strict=True):
+                for source, want in zip(own, shares(share, [s.waiting for s in own]), strict=True):
+                    if want <= 0 or left <= 0:
+                        continue
+                    used, more = self._source(
+                        source, name, min(want, left), left, taken, idle and not taken
+                    )
+                    left -= used
+                    if not more:
+                        passed.add(source.source)
+            if left <= 0 or left == before:
+                break
+        return left
+
+    def _source(
+        self, source: Source, name: str, want: int, left: int, taken: list[_Row], idle: bool
+    ) -> tuple[int, bool]:
+        """Take up to `want` messages of one source; returns PDUs used and whether to ask again."""
+        account = self.memory.names.name(source.account)
+        batch = source.source if source.source > 0 else None
+        rows = unpack(
+            self.connection, _rows, DUE, name, account, batch,
+            source.lane, source.source, self.now, want,
+        )  # fmt: skip
+        exhausted = len(rows) < want
+        used = 0
+        blocked: _Row | None = None
+        good: list[_Row] = []
+        gone = 0
+        for row, reason in self._judged(rows, source.account):
+            if reason is not None:
+                self._end(row, source, reason)
+                gone += 1
+            elif (
+                used + row.parts <= want
+                # The first of a turn may exceed the fair share, or long messages would starve.
+                or (used == 0 and (row.parts <= left or idle))
+            ):
+                used += row.parts
+                good.append(row)
+            else:
+                blocked = row
+                break
+        self._leave(source, len(good) + gone, good)
+        sources = self.memory.sources
+        sources.served(source)
+        taken += good
+        if blocked is not None:
+            return used, blocked.parts <= left - used
+        if exhausted:
+            due = self.connection.execute(NEXT, (source.lane, source.source, self.now)).fetchone()[
+                0
+            ]
+            lane, key = source.lane, source.source
+            sources.exhausted(source, due)
+            self.transaction.on_rollback(lambda: sources.wake(lane, key))
+        return used, not exhausted
+
+    def _judged(self, rows: list[_Row], account: int) -> list[tuple[_Row, str | None]]:
+        """Each row with the reason it is not leased for."""
+        if not rows:
+            return []
+        found = self.memory.contents.get(self.connection, {row.content for row in rows})
+        self.contents.update(found)
+        no: set[int] = set()
+        if account in self.memory.opted_out:
+            no = refused(
+                self.connection,
+                account,
+                [(r.number, found[r.content].sender, found[r.content].category) for r in rows],
+            )
+        now = self.now
+        return [
+            (
+                row,
+                "validity_expired" if row.deadline <= now else "opted_out" if index in no else None,
+            )
+            for index, row in enumerate(rows)
+        ]
+
+    def _leave(self, source: Source, count: int, good: list[_Row]) -> None:
+        if not count:
+            return
+        sources = self.memory.sources
+        lane, account, key = source.lane, source.account, source.source
+        sources.leave(lane, key, count)
+        self.transaction.on_rollback(lambda: sources.arrive(lane, account, key, count, 0))
+        if key > 0:
+            for row in good:
+                self.deltas[key, row.before] -= 1
+            self.deltas[key, Status.SENDING] += len(good)
+
+    def _end(self, row: _Row, source: Source, reason: str) -> None:
+        after = Status.EXPIRED if reason == "validity_expired" else Status.CANCELED
+        self.ended.append(
+            transitions.Change(
+                id=row.id,
+                before=row.before,
+                after=after,
+                at=self.now,
+                account=source.account,
+                source=source.source,
+                content=row.content,
+                number=row.number,
+                sequence=row.sequence - 1,
+                client_ref=row.client_ref,
+                reason=reason,
+            )
+        )
+
+
+def lease(transaction: Transaction, memory: Memory, demands: Sequence[Demand], now: int) -> Lease:
+    """See the contract."""
+    call = _Call(transaction, memory, now)
+    taken = []
+    for demand in demands:
+        taken.append(call.demand(demand))
+    transitions.write(transaction, memory, call.ended, call.deltas)
+    transitions.count(call.connection, call.deltas)
+    wanted = {row.content for rows in taken for row in rows}
+    lanes = {
+        lane
+        for demand in demands
+        for name in demand.lanes
+        if (lane := memory.names.known(LANE, name)) is not None
+    }
+    return Lease(
+        taken,
+        {identifier: call.contents[identifier] for identifier in wanted},
+        memory.sources.next_due(list(lanes)),
+    )
