@@ -5,6 +5,7 @@ here is ended here, whatever happens in between.
 """
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -19,21 +20,21 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _START_TIMEOUT: Final = 20.0
 _STOP_TIMEOUT: Final = 40.0  # a gateway may drain for 30 s
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+def _die_with_parent() -> None:
+    """Nothing stays behind even if we are killed ourselves (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
     """One process in a group of its own; `async with` ends it."""
 
-    def __init__(
-        self,
-        arguments: Sequence[str],
-        *,
-        log: Path | None = None,
-        env: dict[str, str] | None = None,
-    ) -> None:
+    def __init__(self, arguments: Sequence[str], *, log: Path | None = None) -> None:
         self.arguments = list(arguments)
         self.log = log
-        self._env = env
         self._process: Process | None = None
 
     @property
@@ -57,8 +58,8 @@ class Child:
                 stdout=PIPE,
                 stderr=stderr,
                 cwd=REPOSITORY,
-                env=os.environ | (self._env or {}),
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
         finally:
             if stderr is not None:
