@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
@@ -39,25 +39,24 @@ class Readiness(msgspec.Struct):
     parts: dict[str, Part]
 
 
-class Binds(msgspec.Struct):
-    """How many binds a carrier has and wants."""
+class Binds(Protocol):
+    """How many sessions a carrier has and wants (dispatch's status has more)."""
 
-    name: str
-    up: int
-    wanted: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def bound(self) -> int: ...
+    @property
+    def wanted(self) -> int: ...
 
 
-def carriers_part(binds: Sequence[Binds]) -> Part:
+def carriers_part(carriers: Sequence[Binds]) -> Part:
     """Ready when at least one carrier is bound, or none is configured: with one operator of three
     away there is still work to be done, with all away there is none."""
-    if not binds:
+    if not carriers:
         return Part(True, "none configured")
-    bound = [one.name for one in binds if one.up > 0]
-    missing = [one.name for one in binds if one.up <= 0]
-    detail = f"bound: {', '.join(bound) or 'none'}"
-    if missing:
-        detail += f"; not bound: {', '.join(missing)}"
-    return Part(bool(bound), detail)
+    told = ", ".join(f"{one.name} {one.bound}/{one.wanted}" for one in carriers)
+    return Part(any(one.bound > 0 for one in carriers), told)
 
 
 class OpsServer:

@@ -304,12 +304,19 @@ class CarrierOut(msgspec.Struct):
 
     name: str
     state: Literal["up", "degraded", "down"]
-    binds_up: int
-    binds_wanted: int
-    window_used: int
-    window_size: int
+    bound: int
+    """Sessions up, of those `wanted`."""
+    wanted: int
+    window: int
+    """Submits that may be unanswered over all sessions that are up."""
+    outstanding: int
+    buffered: int
+    """PDUs leased and not yet sent."""
     rate: float
-    """PDU/s in force, learnt slow-down included."""
+    """PDU/s by configuration."""
+    rate_now: float
+    """PDU/s in force, slow-down included; 0 while the operator wants silence."""
+    last_error: str | None
 
 
 class CarrierList(msgspec.Struct):

@@ -6,7 +6,7 @@ In: calls. Out: answers. Keys are shown once, when they are made.
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -59,19 +59,24 @@ async def carriers(call: Call) -> Answer:
 
 
 def _carrier(status: CarrierStatus) -> a.CarrierOut:
-    if status.binds_up <= 0:
-        state = "down"
-    else:
-        state = "up" if status.binds_up >= status.binds_wanted else "degraded"
     return a.CarrierOut(
         status.name,
-        state,  # type: ignore[arg-type]
-        status.binds_up,
-        status.binds_wanted,
-        status.window_used,
-        status.window_size,
+        _state(status),
+        status.bound,
+        status.wanted,
+        status.window,
+        status.outstanding,
+        status.buffered,
         status.rate,
+        status.rate_now,
+        status.last_error or None,
     )
+
+
+def _state(status: CarrierStatus) -> Literal["up", "degraded", "down"]:
+    if status.bound <= 0:
+        return "down"
+    return "up" if status.bound >= status.wanted else "degraded"
 
 
 async def keys(call: Call) -> Answer:
