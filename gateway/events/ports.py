@@ -1,0 +1,58 @@
+"""What the events stage needs of others, as it sees them.
+
+In: nothing. Out: protocols that `app` satisfies with the store and the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from gateway.store.contract import Delivered, Delivery, Webhook
+
+Clock = Callable[[], int]
+"""UTC microseconds."""
+
+
+class Timer(Protocol):
+    """Something that will be called later."""
+
+    def cancel(self) -> None:
+        """Do not call it."""
+        ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+"""`loop.call_later`, or in tests a clock that is moved by hand."""
+
+
+class Outbox(Protocol):
+    """The part of the store asked here; `contract.Store` says what each call does."""
+
+    def new_ids(self, count: int, now: int) -> list[int]:
+        """Ascending ids."""
+        ...
+
+    async def webhooks(self, account: str | None = None) -> list[Webhook]:
+        """Endpoints."""
+        ...
+
+    async def put_webhook(self, webhook: Webhook) -> None:
+        """Create or replace one."""
+        ...
+
+    async def delete_webhook(self, webhook: int) -> None:
+        """Forget one."""
+        ...
+
+    async def next_deliveries(self, wanted: Mapping[int, int], now: int) -> list[Delivery]:
+        """Cut deliveries from the log."""
+        ...
+
+    async def due_deliveries(self, webhook: int, now: int, limit: int) -> list[Delivery]:
+        """Pending deliveries, those due first before others."""
+        ...
+
+    async def settle_deliveries(self, results: Sequence[Delivered]) -> None:
+        """Write what tries came to."""
+        ...
