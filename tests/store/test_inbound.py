@@ -14,6 +14,7 @@ from gateway.store.contract import InboundMessage, InboundPart
 from gateway.store.sqlite import inbound as module
 from gateway.store.sqlite.inbound import expire, inbound, inbound_messages, prune
 from gateway.store.sqlite.joining import JOIN_WITHIN
+from gateway.store.sqlite.linking import STEP, Links, askers
 
 PHONE = "79161234567"
 
@@ -26,7 +27,10 @@ def db(tmp_path):
 
 
 def receive(db: Database, *parts: InboundPart) -> list[InboundMessage]:
-    return inbound(db.writer, parts, db.names, db.events, db.new_ids)
+    links = Links(askers(parts), max(one.at for one in parts), db.names)
+    while not links.step(db.reader):
+        pass
+    return inbound(db.writer, parts, links, db.names, db.events, db.new_ids)
 
 
 def reply(text: str = "Yes", *, at: int = NOW, account: str | None = None, source: str = PHONE):
@@ -209,3 +213,24 @@ def test_retention_erases_texts_before_it_forgets_replies(db):
         pass
     texts = [one.text for one in inbound_messages(db.reader, "shop", 9, None, db.names)]
     assert texts == ["3", "", ""]
+
+
+def test_many_phones_are_looked_up_a_few_at_a_time(db):
+    numbers = [79160000000 + n for n in range(2 * STEP + 1)]
+    sent = {number: db.messages(1, number=number)[0] for number in numbers}
+    for message in sent.values():
+        db.sent(message, str(message))
+    db.index(sent[numbers[STEP]])
+    parts = [reply(source=str(number)) for number in numbers * 2]
+    links = Links(askers(parts), NOW, db.names)
+    assert [links.step(db.reader) for _ in range(3)] == [False, False, True]
+    found = [links.get(db.reader, (number, None)) for number in numbers]
+    assert [one and one.id for one in found] == list(sent.values())
+
+
+def test_an_incomplete_reply_is_linked_too(db):
+    (last,) = db.messages(1)
+    db.sent(last, "a")
+    receive(db, part(1, 2, "a"))
+    ((message,), _) = expire(db.writer, NOW + HOUR, db.names, db.events, db.new_ids)
+    assert (message.account, message.in_reply_to) == ("shop", last)

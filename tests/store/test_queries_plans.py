@@ -13,6 +13,7 @@ from gateway.store.sqlite import (
     idempotency,
     inbound,
     keys,
+    linking,
     log_retention,
     queries,
     search,
@@ -35,8 +36,8 @@ SEEKS = {
     ("idempotency", "PRUNE"): "INTEGER PRIMARY KEY (rowid=?)",
     ("inbound", "DROP"): "g USING COVERING INDEX sqlite_autoindex_mo_groups_1 (carrier=? AND "
     "source=? AND destination=? AND reference=? AND total=?)",
-    ("inbound", "LAST_IN_TAIL"): "m USING INTEGER PRIMARY KEY (rowid>?)",
-    ("inbound", "LAST_IN_INDEX"): "n USING PRIMARY KEY (run=? AND number=? AND id>?)",
+    ("linking", "IN_TAIL"): "m USING INTEGER PRIMARY KEY (rowid>?)",
+    ("linking", "IN_INDEX"): "n USING PRIMARY KEY (run=? AND number=? AND id>?)",
     ("log_retention", "PENDING"): "INDEX deliveries_due (webhook=?)",
     ("log_retention", "BURY"): "INDEX deliveries_due (webhook=?)",
 }
@@ -57,7 +58,17 @@ def statements(module: ModuleType) -> list[tuple[str, str, str]]:
     return found
 
 
-MODULES = (deliveries, idempotency, inbound, keys, log_retention, queries, search, webhooks)
+MODULES = (
+    deliveries,
+    idempotency,
+    inbound,
+    keys,
+    linking,
+    log_retention,
+    queries,
+    search,
+    webhooks,
+)
 ALL = [one for module in MODULES for one in statements(module)]
 
 

@@ -14,26 +14,20 @@ from typing import Final
 import msgspec
 
 from gateway.ids import encode, first_id_at
-from gateway.model import Status
 from gateway.store.contract import InboundMessage, InboundPart
 from gateway.store.sqlite.event_log import EventLog
 from gateway.store.sqlite.joining import JOIN_WITHIN, Group, Joiner, Key, Source, Whole, sources
+from gateway.store.sqlite.linking import Links, phone
 from gateway.store.sqlite.names import ACCOUNT, CARRIER, Names
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.queries import NEWEST
 
 NewIds = Callable[[int, int], list[int]]
 
-_Asker = tuple[int | None, int | None]
-"""A phone's number and the account its text is for, as far as they are known."""
-
 EVENT: Final = "message.inbound"
 
-REPLY_WITHIN: Final = 72 * 3600 * 1_000_000
-"""How long after a message a text from its number counts as a reply to it, in µs."""
-
-EXPIRE_STEP: Final = 200
-"""Groups looked at in one step of `expire`."""
+EXPIRE_STEP: Final = 16
+"""Groups given up in one step of `expire`: each may be looked up in a long index."""
 
 
 class _Group(msgspec.Struct, array_like=True):
@@ -61,16 +55,8 @@ class _Row(msgspec.Struct, array_like=True):
     in_reply_to: int | None
 
 
-class _Sent(msgspec.Struct, array_like=True):
-    number: int
-    id: int
-    account: int
-
-
 _groups: Final = msgspec.json.Decoder(list[_Group])
 _rows: Final = msgspec.json.Decoder(list[_Row])
-_sent: Final = msgspec.json.Decoder(list[_Sent])
-_sent_or_none: Final = msgspec.json.Decoder(list[_Sent | None])
 
 _GROUP_COLUMNS: Final = """
 SELECT json_group_array(json_array(g.carrier, g.source, g.destination, g.reference, g.total,
@@ -111,28 +97,6 @@ SELECT json_group_array(json_array(id, account, carrier, source, destination, te
     parts, in_reply_to))
 FROM (SELECT * FROM inbound WHERE account = ? AND id < ? ORDER BY id DESC LIMIT ?)
 """
-
-# A message can be replied to once an operator has had it: a part says so, or nobody knows.
-_REACHED: Final = f"""
-(m.status IN ({Status.SENDING:d}, {Status.UNKNOWN:d})
- OR EXISTS (SELECT 1 FROM parts AS p WHERE p.message = m.id))
-"""
-INDEXED_TO: Final = "SELECT value FROM meta WHERE name = 'indexed_to'"
-LAST_IN_TAIL: Final = f"""
-SELECT json_group_array(json_array(m.number, m.id, m.account)) FROM messages AS m
-WHERE m.id >= ? AND m.number IN (SELECT value FROM json_each(?)) AND {_REACHED}
-"""
-LAST_IN_INDEX: Final = f"""
-SELECT json_group_array(json((
-    SELECT json_array(m.number, m.id, m.account)
-    FROM runs AS r CROSS JOIN by_number AS n ON n.run = r.run AND n.number = j.value ->> 0
-    CROSS JOIN messages AS m ON m.id = n.id
-    WHERE r.run >= (SELECT coalesce(max(run), 0) FROM runs WHERE run <= ?2) AND n.id >= ?2
-    AND {_REACHED}
-    AND (j.value ->> 1 IS NULL OR m.account = j.value ->> 1)
-    ORDER BY r.run DESC, n.id DESC LIMIT 1
-))) FROM json_each(?1) AS j
-"""
 ERASE: Final = """
 UPDATE inbound SET text = '' WHERE id IN (
     SELECT id FROM inbound WHERE id < ? AND text <> '' ORDER BY id LIMIT ?
@@ -146,11 +110,14 @@ DELETE FROM inbound WHERE id IN (SELECT id FROM inbound WHERE id < ? ORDER BY id
 def inbound(
     connection: sqlite3.Connection,
     parts: Sequence[InboundPart],
+    links: Links,
     names: Names,
     events: EventLog,
     new_ids: NewIds,
 ) -> list[InboundMessage]:
     """Store replies; returns the messages that became whole, each an event already.
+
+    `links` was made for `linking.askers(parts)`.
 
     A message without an `account` takes that of the last message to its number; if there is none,
     nobody is told of it. Among the returned ones may be incomplete ones: a phone that uses a
@@ -163,7 +130,8 @@ def inbound(
     for carrier, part in zip(carriers, parts, strict=True):
         joiner.add(carrier, part)
     _write_groups(connection, joiner, names)
-    return _store(connection, joiner.whole, max(p.at for p in parts), names, events, new_ids)
+    now = max(part.at for part in parts)
+    return _store(connection, joiner.whole, links, now, names, events, new_ids)
 
 
 def expire(
@@ -179,7 +147,8 @@ def expire(
         for key in list(groups):
             joiner.give_up(source, key, groups[key].first_at)
     _write_groups(connection, joiner, names)
-    messages = _store(connection, joiner.whole, now, names, events, new_ids)
+    links = Links([], now, names)
+    messages = _store(connection, joiner.whole, links, now, names, events, new_ids)
     return messages, len(overdue) == EXPIRE_STEP
 
 
@@ -189,7 +158,21 @@ def inbound_messages(
     """An account's replies, newest first; `cursor` is the last id of the page before."""
     owner = names.known(ACCOUNT, account)
     before = NEWEST if cursor is None else cursor
-    return [_message(row, names) for row in unpack(connection, _rows, LIST, owner, before, limit)]
+    return [
+        InboundMessage(
+            id=row.id,
+            account=account,
+            carrier=names.name(row.carrier),
+            source=row.source,
+            destination=row.destination,
+            text=row.text,
+            at=row.at,
+            complete=bool(row.complete),
+            parts=row.parts,
+            in_reply_to=row.in_reply_to,
+        )
+        for row in unpack(connection, _rows, LIST, owner, before, limit)
+    ]
 
 
 def prune(
@@ -234,6 +217,7 @@ def _write_groups(connection: sqlite3.Connection, joiner: Joiner, names: Names) 
 def _store(
     connection: sqlite3.Connection,
     whole: list[Whole],
+    links: Links,
     now: int,
     names: Names,
     events: EventLog,
@@ -242,78 +226,39 @@ def _store(
     """Rows and events for replies, linked to what they answer."""
     if not whole:
         return []
-    askers: list[_Asker] = [
-        (
-            _number(one.source),
-            None if one.account is None else names.intern(connection, ACCOUNT, one.account),
-        )
-        for one in whole
-    ]
-    answered = _last_messages(connection, askers, first_id_at(now - REPLY_WITHIN))
     rows: list[_Row] = []
     messages: list[InboundMessage] = []
     told: dict[str, list[str]] = {}
-    for identifier, one, asker in zip(new_ids(len(whole), now), whole, askers, strict=True):
-        last = answered.get(asker)
-        owner = asker[1] if last is None else last.account
-        reply_to = None if last is None else last.id
+    for identifier, one in zip(new_ids(len(whole), now), whole, strict=True):
+        number = phone(one.source)
+        last = None if number is None else links.get(connection, (number, one.account))
+        account = one.account if last is None else last.account
+        message = InboundMessage(
+            id=identifier,
+            account=account,
+            carrier=names.name(one.carrier),
+            source=one.source,
+            destination=one.destination,
+            text=one.text,
+            at=one.at,
+            complete=one.complete,
+            parts=one.parts,
+            in_reply_to=None if last is None else last.id,
+        )
+        owner = None if account is None else names.intern(connection, ACCOUNT, account)
         rows.append(
             _Row(
                 identifier, owner, one.carrier, one.source, one.destination, one.text, one.at,
-                int(one.complete), one.parts, reply_to,
+                int(one.complete), one.parts, message.in_reply_to,
             )
         )  # fmt: skip
-        message = _message(rows[-1], names)
         messages.append(message)
-        if message.account is not None:
-            told.setdefault(message.account, []).append(_event(message))
+        if account is not None:
+            told.setdefault(account, []).append(_event(message))
     connection.execute(STORE, (pack(rows),))
     for account, texts in told.items():
         events.add(connection, account, EVENT, texts, now)
     return messages
-
-
-def _last_messages(
-    connection: sqlite3.Connection, askers: list[_Asker], since: int
-) -> dict[_Asker, _Sent]:
-    """The last message to each number, of the account if one is named, with an id from `since`."""
-    wanted = [asker for asker in dict.fromkeys(askers) if asker[0] is not None]
-    if not wanted:
-        return {}
-    row = connection.execute(INDEXED_TO).fetchone()
-    tail = max(since, row[0] + 1) if row else since
-    numbers = pack([number for number, _ in wanted])
-    answer: dict[_Asker, _Sent] = {}
-    for sent in unpack(connection, _sent, LAST_IN_TAIL, tail, numbers):  # ascending: last wins
-        answer[sent.number, sent.account] = answer[sent.number, None] = sent
-    missing = [asker for asker in wanted if asker not in answer]
-    if missing:
-        found = unpack(connection, _sent_or_none, LAST_IN_INDEX, pack(missing), since)
-        answer.update(
-            (asker, sent) for asker, sent in zip(missing, found, strict=True) if sent is not None
-        )
-    return answer
-
-
-def _number(source: str) -> int | None:
-    """The E.164 number of a phone; None for names and for what is too long to be one."""
-    digits = source.removeprefix("+")
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 15 else None
-
-
-def _message(row: _Row, names: Names) -> InboundMessage:
-    return InboundMessage(
-        id=row.id,
-        account=None if row.account is None else names.name(row.account),
-        carrier=names.name(row.carrier),
-        source=row.source,
-        destination=row.destination,
-        text=row.text,
-        at=row.at,
-        complete=bool(row.complete),
-        parts=row.parts,
-        in_reply_to=row.in_reply_to,
-    )
 
 
 def _event(message: InboundMessage) -> str:

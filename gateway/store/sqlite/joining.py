@@ -98,10 +98,11 @@ class Joiner:
             if len(groups) >= GROUPS_PER_SOURCE:
                 oldest = min(groups, key=lambda known: groups[known].first_at)
                 self.give_up(source, oldest, part.at)
-            group = groups[key] = Group(part.account, part.at, {})
+            group = groups[key] = Group(None, part.at, {})
         if part.part in group.texts:
             return
         group.texts[part.part] = part.text
+        group.account = group.account or part.account
         self.changed.add((source, key))
         self.removed.discard((source, key))
         if len(group.texts) == part.total:

@@ -27,9 +27,9 @@ from gateway.store.contract import (
     Delivered,
     Delivery,
     Demand,
-    Ineligible,
     InboundMessage,
     InboundPart,
+    Ineligible,
     LateAnswer,
     Lease,
     MessageFilter,
@@ -62,6 +62,7 @@ from gateway.store.sqlite import (
     webhooks,
 )
 from gateway.store.sqlite.checkpoint import Checkpointer
+from gateway.store.sqlite.linking import Links, askers
 from gateway.store.sqlite.maintain import Maintenance
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
@@ -103,6 +104,7 @@ class SqliteStore:
         self._names = self._memory.names
         self._events = self._memory.events
         self._ids = IdSource(node)
+        self._replies = asyncio.Lock()
         self._ids_lock = Lock()  # the loop and the writer's thread both take ids
         self._arriving = 0
         self._maintenance = Maintenance(self._memory, self.new_ids)
@@ -368,11 +370,20 @@ class SqliteStore:
     # replies
 
     async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
-        return await self._writer.call(
-            "inbound",
-            lambda t: inbound.inbound(t.connection, parts, self._names, self._events, self.new_ids),
-            len(parts),
-        )
+        if not parts:
+            return []
+        links = Links(askers(parts), max(part.at for part in parts), self._names)
+        async with self._replies:  # a STOP and the START after it stay in order
+            while not await self._reader.call("inbound", links.step):
+                pass
+            stored = self._writer.call(
+                "inbound",
+                lambda t: inbound.inbound(
+                    t.connection, parts, links, self._names, self._events, self.new_ids
+                ),
+                len(parts),
+            )
+        return await stored
 
     # the outbox
 
