@@ -168,9 +168,16 @@ class BatchStats(msgspec.Struct):
 
 
 class RecipientPage(msgspec.Struct):
-    """Messages of a batch in order of acceptance, or its ineligible recipients in order."""
+    """Messages of a batch in order of acceptance."""
 
-    data: list[MessageOut] | list[IneligibleOut]
+    data: list[MessageOut]
+    next_cursor: str | None
+
+
+class IneligiblePage(msgspec.Struct):
+    """Recipients of a batch that cannot be served, in their order."""
+
+    data: list[IneligibleOut]
     next_cursor: str | None
 
 

@@ -76,14 +76,17 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 def _schemas(routes: Sequence[Route]) -> dict[str, Any]:
     types: dict[type, None] = {ProblemDetails: None, answers.MessageOut: None}
     for route in routes:
-        for kind in (route.request, *route.responses.values(), *route.lines):
-            if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-                types[kind] = None
+        for given in (route.request, *route.responses.values(), route.lines):
+            for kind in given if isinstance(given, tuple) else (given,):
+                if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+                    types[kind] = None
     _, components = msgspec.json.schema_components(types, ref_template=REF)
     return components
 
 
-def _ref(kind: type) -> dict[str, Any]:
+def _ref(kind: type | tuple[type, ...]) -> dict[str, Any]:
+    if isinstance(kind, tuple):
+        return {"anyOf": [_ref(one) for one in kind]}
     if issubclass(kind, msgspec.Struct):
         return {"$ref": REF.format(name=kind.__name__)}
     return {"type": "object"} if kind is dict else {"type": "string"}
@@ -166,8 +169,7 @@ def _responses(route: Route) -> Iterable[tuple[int, dict[str, Any]]]:
         if kind is not None:
             content[route.plain or "application/json"] = {"schema": _ref(kind)}
         if route.lines:
-            line = {"anyOf": [_ref(one) for one in route.lines]}
-            content["application/x-ndjson"] = {"schema": line}
+            content["application/x-ndjson"] = {"schema": _ref(route.lines)}
         response: dict[str, Any] = {
             "description": HTTPStatus(status).phrase,
             "headers": _headers(route, status),

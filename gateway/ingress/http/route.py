@@ -43,8 +43,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Struct of the JSON body."""
     media: tuple[str, ...] = (JSON,)
     """Media types the body may have."""
-    responses: dict[int, type | None]
-    """Struct by status; None: an empty body."""
+    responses: dict[int, type | tuple[type, ...] | None]
+    """Struct by status (or one of several); None: an empty body."""
     lines: tuple[type, ...] = ()
     """Structs of the lines, for routes that also answer NDJSON."""
     plain: str | None = None

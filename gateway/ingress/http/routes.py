@@ -175,7 +175,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         tag="Batches",
         scope=READ,
         item="bat",
-        responses={200: a.RecipientPage},
+        responses={200: (a.RecipientPage, a.IneligiblePage)},
         lines=(a.MessageOut, a.IneligibleOut),
         parameters=(
             Parameter("status", f"{STATUS.description} Or `ineligible`, alone.", _STRING),

@@ -1,0 +1,161 @@
+"""A real API: real TCP, real SQLite file, real admission. Only time and what lies beyond our walls
+(the endpoint a test event is posted to, the operators' binds) are stood in for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from config.settings import Account, Http, Key, Route, Settings, StoreSettings, Webhooks
+from gateway.admission import Checks
+from gateway.admission.numbering import Numbering
+from gateway.admission.uploads import Uploads
+from gateway.admission.world import World
+from gateway.ingress.http import HttpApi
+from gateway.metrics import Metrics
+from gateway.model import OnUnknown
+from gateway.routing import RoutingTable
+from gateway.store.sqlite.store import SqliteStore
+from tests.ingress.client import KEY, Client
+
+NOW = 1_795_000_000_000_000
+"""2026-11-18T11:06:40Z"""
+SECOND = 1_000_000
+
+READER = "ak_reader_may_not_write"
+ADMIN = "ak_admin_of_the_tests"
+OTHER = "ak_of_another_account"
+NETWORKED = "ak_only_from_elsewhere"
+
+
+class Clock:
+    """Time that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+
+
+class Tested(msgspec.Struct):
+    """What a test POST came to."""
+
+    status: int
+    error: str
+    seconds: float
+
+
+class Endpoints:
+    """Where test events would be posted."""
+
+    def __init__(self) -> None:
+        self.result = Tested(204, "", 0.02)
+        self.tested: list[int] = []
+        self.changes = 0
+
+    async def test(self, webhook: int) -> Tested:
+        self.tested.append(webhook)
+        return self.result
+
+    def changed(self) -> None:
+        self.changes += 1
+
+
+class Binds(msgspec.Struct):
+    """A carrier's state."""
+
+    name: str = "op"
+    bound: int = 1
+    wanted: int = 2
+    window: int = 10
+    outstanding: int = 3
+    buffered: int = 0
+    rate: float = 100.0
+    rate_now: float = 50.0
+    last_error: str = ""
+
+
+class Rig:
+    """The API and everything around it."""
+
+    def __init__(self, directory: Path, numbering: Numbering, http: dict[str, Any]) -> None:
+        self.clock = Clock()
+        self.metrics = Metrics()
+        both = ("messages:write", "messages:read")
+        self.settings = Settings(
+            http=Http(port=0, **http),
+            store=StoreSettings(path=str(directory / "aldis.db"), synchronous="NORMAL"),
+            webhooks=Webhooks(),
+            account=(
+                Account(
+                    name="shop",
+                    keys=(
+                        Key(value=KEY, scopes=(*both, "optouts")),
+                        Key(value=READER, scopes=("messages:read",)),
+                        Key(value=NETWORKED, scopes=both, networks=("192.0.2.0/24",)),
+                        Key(value=ADMIN, scopes=("admin",)),
+                    ),
+                ),
+                Account(name="other", keys=(Key(value=OTHER, scopes=both),)),
+            ),
+            route=(Route(name="main", carriers=("op",)),),
+        )
+        self.store = SqliteStore(self.settings.store, 0, self.metrics, self.clock, strict=True)
+        self.admission = Checks(World(numbering, RoutingTable(self.settings.route), self.store))
+        self.endpoints = Endpoints()
+        self.binds = [Binds()]
+        self.api = HttpApi(
+            self.settings,
+            self.store,
+            self.admission,
+            Uploads(self.store),
+            self.endpoints,
+            lambda: self.binds,
+            self.clock,
+            self.metrics,
+            version="1.2.3",
+        )
+
+    async def start(self) -> None:
+        await self.store.open(lambda carrier, category: OnUnknown.RESEND, self.clock())
+        await self.api.start()
+
+    async def stop(self) -> None:
+        await self.api.stop(1.0)
+        await self.store.close()
+
+    def client(self, key: str | None = KEY) -> Client:
+        return Client(self.api.port, key)
+
+
+@pytest.fixture(scope="session")
+def numbering() -> Numbering:
+    return Numbering()
+
+
+@pytest.fixture
+def http() -> dict[str, Any]:
+    """Settings of `[http]`; a test module may have its own."""
+    return {}
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, numbering: Numbering, http: dict[str, Any]) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path, numbering, http)
+    await rig.start()
+    yield rig
+    await rig.stop()
+
+
+@pytest.fixture
+async def client(rig: Rig) -> AsyncIterator[Client]:
+    async with rig.client() as client:
+        yield client
