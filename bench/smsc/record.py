@@ -15,7 +15,8 @@ from protocol.udh import parse as parse_udh
 
 @dataclass(slots=True)
 class Counters:
-    """Since the start. `submits` is what came in; each has exactly one of the fates below it."""
+    """Since the start. `submits` is what came in; each is one of accepted, throttled,
+    queue_full, refused, silent."""
 
     connections: int = 0
     binds: int = 0
@@ -27,7 +28,7 @@ class Counters:
     refused: int = 0
     silent: int = 0
     cut: int = 0
-    """Taken, and the link hung up instead of an answer."""
+    """Of these, answered by hanging up."""
     answered: int = 0
     """submit_sm_resp of any status written so far."""
     late: int = 0

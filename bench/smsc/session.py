@@ -2,21 +2,17 @@
 
 In: whole reads. Out: one write per read, and what timers add. submit_sm and deliver_sm_resp are cut
 out of the octets by hand, a read at a time (a submit_sm through the codec takes 4 µs, this way
-0.7); everything else goes through `protocol.pdu`. What is answered, and when, is the behaviour's
-choice; the session knows only how to say it.
+0.7); everything else goes through `protocol.pdu`. What becomes of submits is `answers`'; the
+session binds, enquires, unbinds, delivers, and refuses what cannot be read.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Final, cast
 
-from bench.smsc import receipts
+from bench.smsc.answers import Answers
 from bench.smsc.esme import Inbound
-from bench.smsc.record import Submit
-from bench.smsc.verdict import SILENT
-from bench.smsc.wheel import Wheel
 from protocol import constants as c
 from protocol.errors import LinkError, PduError
 from protocol.pdu import (
@@ -42,10 +38,6 @@ SYSTEM_ID: Final = "aldis-smsc"
 
 _HEADER: Final = Struct(">IIII")
 _SC_INTERFACE_VERSION: Final = 0x0210
-_RECEIPT_WISH: Final = 0x03  # registered_delivery bits 0-1, 3.4 §5.2.17
-_ON_FAILURE_ONLY: Final = 2
-# After the response in time as well, where both are due at once: one slot of the wheel later.
-_NEXT_SLOT: Final = 0.002
 _TEMPORARY: Final = frozenset(
     {c.ESME_RX_T_APPN, c.ESME_RMSGQFUL, c.ESME_RTHROTTLED, c.ESME_RSYSERR}
 )
@@ -77,12 +69,21 @@ class Session(asyncio.Protocol):
         self._paused = False
         self._closed = False
         self._sequence = 0
-        self._since_cut = 0
         self._enquirer: asyncio.TimerHandle | None = None
-        self._answers: Wheel[tuple[int, bytes]] = Wheel(smsc.loop, self._answer_due)
-        self._unanswered = 0
+        self._answers = Answers(self, smsc)
 
     # ---- what tests and the mailbox ask of a bind
+
+    @property
+    def owner(self) -> "Esme":
+        """The system_id it is bound to; only for bound sessions."""
+        assert self.esme is not None
+        return self.esme
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._closed
 
     @property
     def room(self) -> int:
@@ -105,6 +106,10 @@ class Session(asyncio.Protocol):
             for number, body in zip(numbers, bodies, strict=True)
         ]
         self._smsc.counters.delivers_sent += len(bodies)
+
+    def queue(self, octets: Sequence[bytes]) -> None:
+        """Queue whole PDUs; `flush` writes them."""
+        self._out += octets
 
     def send(self, pdu: Pdu) -> None:
         """Send any PDU: a request of our own (it is numbered), or a response nobody expects."""
@@ -228,7 +233,7 @@ class Session(asyncio.Protocol):
                     continue
             # Answers keep the order of the requests.
             if numbers:
-                self._submitted(data, numbers, parties, wishes, spans)
+                self._answers.take(data, numbers, parties, wishes, spans)
                 numbers, parties, wishes, spans = [], [], [], []
                 if self._closed:
                     break
@@ -238,218 +243,8 @@ class Session(asyncio.Protocol):
         if acknowledged:
             self._acknowledged(acknowledged)
         if numbers and not self._closed:
-            self._submitted(data, numbers, parties, wishes, spans)
+            self._answers.take(data, numbers, parties, wishes, spans)
         return data[pos:]
-
-    # ---- submits
-
-    def _submitted(
-        self,
-        data: bytes,
-        numbers: list[int],
-        parties: list[bytes],
-        wishes: list[int],
-        spans: list[tuple[int, int]],
-    ) -> None:
-        """Judge, answer and record submits; `spans` is where each stands in `data`."""
-        smsc = self._smsc
-        behaviour = smsc.behaviour
-        counters = smsc.counters
-        cut = self._cut_after(len(numbers))
-        if cut is not None:
-            numbers, parties, wishes = numbers[:cut], parties[:cut], wishes[:cut]
-        counters.submits += len(numbers)
-        unanswered = self._unanswered + len(numbers)
-        if unanswered > counters.window_peak:
-            counters.window_peak = unanswered
-        now = time.monotonic()
-        verdicts: list[int] | None = None
-        taken_numbers, taken_parties = numbers, parties
-        if not smsc.judge.clean or smsc.script:
-            verdicts = smsc.judge.verdicts(
-                parties, self._unanswered, self._esme.bucket, smsc.script, smsc.dice, now
-            )
-            taken = [i for i, verdict in enumerate(verdicts) if verdict in (c.ESME_ROK, SILENT)]
-            taken_numbers = [numbers[i] for i in taken]
-            taken_parties = [parties[i] for i in taken]
-            wishes = [wishes[i] for i in taken]
-        ids = smsc.take_ids(len(taken_numbers))
-        write_id, _ = smsc.id_writers
-        texts = list(map(write_id, ids))
-        if verdicts is None:
-            answers = _accept(taken_numbers, texts, behaviour.response_body)
-            counters.accepted += len(answers)
-        else:
-            answers = self._answers_to(numbers, verdicts, texts)
-        if cut is not None:
-            counters.cut += 1
-            del answers[cut - 1 :]
-        if smsc.audit is not None:
-            counters.not_recorded += smsc.audit.note(taken_parties, now)
-        if smsc.record:
-            self._record(data, spans, verdicts, texts, now)
-
-        if behaviour.receipts_first:
-            self._make_receipts(ids, taken_parties, wishes, 0.0)
-        latency = behaviour.latency
-        if behaviour.jitter:
-            self._answer_each(answers)
-            latency += behaviour.jitter
-        elif latency:
-            self._answer_later(latency, answers)
-        else:
-            self._out += answers
-            counters.answered += len(answers)
-        if cut is not None:
-            self.hang_up()
-        if not behaviour.receipts_first:
-            self._make_receipts(ids, taken_parties, wishes, latency)
-
-    @property
-    def _esme(self) -> "Esme":
-        assert self.esme is not None  # only bound sessions get here
-        return self.esme
-
-    def _cut_after(self, count: int) -> int | None:
-        """After how many of these submits to hang up, if at all."""
-        behaviour = self._smsc.behaviour
-        cut: int | None = None
-        if behaviour.disconnect_every:
-            left = behaviour.disconnect_every - self._since_cut
-            if left <= count:
-                cut = max(1, left)
-            self._since_cut += count
-        if behaviour.disconnect:
-            dice = self._smsc.dice
-            for index in range(count if cut is None else cut):
-                if dice.random() < behaviour.disconnect:
-                    return index + 1
-        return cut
-
-    def _answers_to(
-        self, numbers: list[int], verdicts: list[int], texts: list[bytes]
-    ) -> list[bytes]:
-        """Responses of mixed statuses; silent submits get theirs late or never."""
-        behaviour = self._smsc.behaviour
-        counters = self._smsc.counters
-        pack = _HEADER.pack
-        answers: list[bytes] = []
-        late: list[bytes] = []
-        ids = iter(texts)
-        for number, verdict in zip(numbers, verdicts, strict=True):
-            if verdict == c.ESME_ROK:
-                answers += _accept([number], [next(ids)], behaviour.response_body)
-                counters.accepted += 1
-            elif verdict == SILENT:
-                late += _accept([number], [next(ids)], behaviour.response_body)
-            else:
-                body = b"\0" if behaviour.response_body == "always" else b""
-                answers.append(pack(16 + len(body), c.SUBMIT_SM_RESP, verdict, number) + body)
-                counters.statuses[verdict] = counters.statuses.get(verdict, 0) + 1
-                if verdict == c.ESME_RTHROTTLED:
-                    counters.throttled += 1
-                elif verdict == c.ESME_RMSGQFUL:
-                    counters.queue_full += 1
-                else:
-                    counters.refused += 1
-        counters.silent += len(late)
-        if late and behaviour.late_after:
-            counters.late += len(late)
-            self._answers.add(behaviour.late_after, ((0, answer) for answer in late))
-        return answers
-
-    def _answer_later(self, delay: float, answers: list[bytes]) -> None:
-        self._unanswered += len(answers)
-        self._answers.add(delay, ((len(answers), b"".join(answers)),))
-
-    def _answer_each(self, answers: list[bytes]) -> None:
-        behaviour = self._smsc.behaviour
-        random = self._smsc.dice.random
-        for answer in answers:
-            self._answer_later(behaviour.latency + behaviour.jitter * random(), [answer])
-
-    def _answer_due(self, items: list[tuple[int, bytes]]) -> None:
-        count = sum(count for count, _ in items)
-        self._unanswered -= count
-        self._smsc.counters.answered += count
-        self._out += [octets for _, octets in items]
-        self.flush()
-        self._smsc.changed()
-
-    def _make_receipts(
-        self, ids: range, parties: list[bytes], wishes: list[int], after: float
-    ) -> None:
-        """Make the receipts for submits taken with these ids, answered `after` seconds from now."""
-        smsc = self._smsc
-        behaviour = smsc.behaviour
-        if not parties:
-            return
-        if behaviour.enroute:
-            wanting = [i for i, wish in enumerate(wishes) if wish & _RECEIPT_WISH]
-            self._post_receipts("ENROUTE", wanting, ids, parties, after, 0.0)
-        for stat, indexes in smsc.judge.stats(parties, smsc.dice).items():
-            wanting = [
-                i
-                for i in indexes
-                if (wish := wishes[i] & _RECEIPT_WISH)
-                and (wish != _ON_FAILURE_ONLY or stat != "DELIVRD")
-            ]
-            self._post_receipts(stat, wanting, ids, parties, after, behaviour.receipt_delay)
-
-    def _post_receipts(
-        self,
-        stat: str,
-        indexes: list[int],
-        ids: range,
-        parties: list[bytes],
-        after: float,
-        delay: float,
-    ) -> None:
-        if not indexes:
-            return
-        smsc = self._smsc
-        behaviour = smsc.behaviour
-        if len(indexes) < len(parties):
-            parties = [parties[i] for i in indexes]
-        _, write_id = smsc.id_writers
-        texts = [write_id(ids[i]) for i in indexes]
-        now = int(time.time() * 1_000_000)
-        done = now + int((after + delay) * 1_000_000)
-        made = receipts.bodies(behaviour.receipt_format, stat, texts, parties, now, done)
-        smsc.counters.receipts += len(made)
-        own = self if behaviour.receipt_route == "same" and not self._closed else None
-        if own is None or not own.room:
-            self.flush(now=True)  # another bind must not overtake the responses of this one
-        if after:
-            delay += after + _NEXT_SLOT
-        if delay and behaviour.receipt_jitter and stat != "ENROUTE":
-            random = smsc.dice.random
-            delays = [delay + behaviour.receipt_jitter * random() for _ in made]
-            self._esme.post_each(made, delays, own)
-        else:
-            self._esme.post(made, delay, own)
-
-    def _record(
-        self,
-        data: bytes,
-        spans: list[tuple[int, int]],
-        verdicts: list[int] | None,
-        texts: list[bytes],
-        now: float,
-    ) -> None:
-        smsc = self._smsc
-        ids = iter(texts)
-        for index, verdict in enumerate(verdicts or [c.ESME_ROK] * len(texts)):
-            taken = verdict in (c.ESME_ROK, SILENT)
-            message_id = next(ids).decode() if taken else ""
-            if len(smsc.submits) >= smsc.record_limit:
-                smsc.counters.not_recorded += 1
-                continue
-            pdu = cast(SubmitSm, decode(data, *spans[index]))
-            status = None if verdict == SILENT else verdict
-            smsc.submits.append(
-                Submit(now, self._esme.system_id, self.number, pdu, status, message_id)
-            )
 
     def _acknowledged(self, numbers: list[int]) -> None:
         counters = self._smsc.counters
@@ -498,7 +293,7 @@ class Session(asyncio.Protocol):
             elif isinstance(pdu, SubmitSm):
                 wish = pdu.registered_delivery
                 parties = _parties(pdu)
-                self._submitted(data, [pdu.sequence_number], parties, [wish], [(pos, end)])
+                self._answers.take(data, [pdu.sequence_number], parties, [wish], [(pos, end)])
             else:
                 self._take(pdu)
         elif PDUS.get(command_id | c.RESPONSE_BIT) is not None:
@@ -516,7 +311,7 @@ class Session(asyncio.Protocol):
         write_id, _ = self._smsc.id_writers
         self._out.append(encode(response_to(pdu, message_id=write_id(ids[0]).decode())))
         for party in parties:  # one id, and a receipt from every recipient
-            self._make_receipts(ids, [party], [pdu.registered_delivery], 0.0)
+            self._answers.make_receipts(ids, [party], [pdu.registered_delivery], 0.0)
 
     def _deliver_refused(self, number: int, command_status: int) -> None:
         counters = self._smsc.counters
@@ -527,7 +322,7 @@ class Session(asyncio.Protocol):
         counters.delivers_refused += 1
         if command_status in _TEMPORARY:
             counters.delivers_resent += 1
-            self._esme.post((body,), self._smsc.behaviour.retry_after, self)
+            self.owner.post((body,), self._smsc.behaviour.retry_after, self)
 
     def _bind(self, pdu: Bind) -> None:
         smsc = self._smsc
@@ -568,7 +363,7 @@ class Session(asyncio.Protocol):
 
     def _unbind(self, pdu: Pdu) -> None:
         """Answer what is still owed, then the unbind."""
-        self._answer_due(self._answers.drop())
+        self._answers.settle()
         self._out.append(encode(response_to(pdu)))
         self.hang_up()
 
@@ -578,17 +373,6 @@ class Session(asyncio.Protocol):
             self._enquire_later(interval)
 
         self._enquirer = self._smsc.loop.call_later(interval, enquire)
-
-
-def _accept(numbers: Sequence[int], texts: Sequence[bytes], response_body: str) -> list[bytes]:
-    """submit_sm_resp with message ids, or bare ones."""
-    pack = _HEADER.pack
-    if response_body == "never":
-        return [pack(16, c.SUBMIT_SM_RESP, 0, number) for number in numbers]
-    return [
-        pack(17 + len(text), c.SUBMIT_SM_RESP, 0, number) + text + b"\0"
-        for number, text in zip(numbers, texts, strict=True)
-    ]
 
 
 def _parties(pdu: SubmitSm | DataSm | SubmitMulti) -> list[bytes]:
