@@ -57,6 +57,7 @@ class MemoryStore:
         self.calls: list[Sequence[Settled]] = []
         self.demands: list[Demand] = []
         self.away = False
+        self.refused = 0
         self._next_id = 0
         self._listeners: list[Callable[[], None]] = []
         self._watchers: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -117,8 +118,7 @@ class MemoryStore:
 
     async def lease(self, demands: Sequence[Demand], now: int) -> Lease:
         await asyncio.sleep(0)
-        if self.away:
-            raise StoreUnavailable("away")
+        self._refuse_while_away()
         self.demands += demands
         taken: list[list[Leased]] = []
         contents: dict[int, Content] = {}
@@ -145,8 +145,7 @@ class MemoryStore:
 
     async def settle(self, results: Sequence[Settled]) -> None:
         await asyncio.sleep(0)
-        if self.away:
-            raise StoreUnavailable("away")
+        self._refuse_while_away()
         self.calls.append(list(results))
         again = False
         for result in results:
@@ -177,6 +176,12 @@ class MemoryStore:
         self._listeners.append(listener)
 
     # ---- within
+
+    def _refuse_while_away(self) -> None:
+        if self.away:
+            self.refused += 1
+            self._changed()
+            raise StoreUnavailable("away")
 
     def _work(self) -> None:
         for listener in self._listeners:
