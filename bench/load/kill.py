@@ -74,7 +74,7 @@ async def run(
         sink = await site.sink_stats()
         smsc = await site.smsc_stats()
         parts = count_only(text)[1]
-        taken_twice = sum(max(0, taken - parts) for taken, _ in submitted.values())
+        taken_twice = sum(-(-max(0, taken - parts) // parts) for taken, _ in submitted.values())
         ends: dict[str, int] = {}
         for number in acknowledged:
             end = finals.get(number, "none")

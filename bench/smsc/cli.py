@@ -7,6 +7,7 @@ import ast
 import asyncio
 import inspect
 import signal
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any, Final, Literal, get_args, get_origin
@@ -98,6 +99,9 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
         raise click.UsageError(str(error)) from None
 
 
+_FILE: Final = click.Path(exists=True, dir_okay=False)
+
+
 @click.command("smsc")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=2775, show_default=True, help="SMPP port; 0: any free one.")
@@ -106,6 +110,12 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
 @click.option("--audit-suffix", default="", help="Only destinations that end so.")
 @click.option("--seed", default=1, show_default=True, help="Seed of all chances.")
 @click.option("--first-id", type=int, help="Number of the first message id; default: the clock.")
+@click.option(
+    "--tls",
+    type=(_FILE, _FILE),
+    metavar="CERTIFICATE KEY",
+    help="Speak TLS with these PEM files.",
+)
 @_with_behaviour
 def command(
     host: str,
@@ -115,6 +125,7 @@ def command(
     audit_suffix: str,
     seed: int,
     first_id: int | None,
+    tls: tuple[str, str] | None,
     **options: Any,
 ) -> None:
     """Play an operator: accept SMPP binds, answer submits, send receipts.
@@ -129,8 +140,15 @@ def command(
         seed=seed,
         # Ids of an operator started anew must not meet those of its former life.
         first_id=first_id if first_id is not None else int(time.time() * 1000),
+        tls=_context(*tls) if tls else None,
     )
     uvloop.run(_serve(smsc, stats_port))
+
+
+def _context(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 async def _serve(smsc: SimulatedSmsc, stats_port: int | None) -> None:

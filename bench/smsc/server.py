@@ -8,6 +8,7 @@ In: a `Behaviour`, exchangeable at any moment. Out: real SMPP over real TCP, cou
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Final
@@ -32,6 +33,7 @@ class SimulatedSmsc:
     audit         count submits per destination in another process's reach; see `Audit`
     seed          makes the dice fall the same way each time
     first_id      number of the first message id; distinct for operators that run one after another
+    tls           speak TLS with this server context
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SimulatedSmsc:
         audit: Audit | None = None,
         seed: int = 1,
         first_id: int = 1_000_000_001,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -60,6 +63,7 @@ class SimulatedSmsc:
         self.esmes: dict[str, Esme] = {}
         self.loop: asyncio.AbstractEventLoop
         self._next_id = first_id
+        self._tls = tls
         self._next_session = 1
         self._reference = 0
         self._server: asyncio.Server | None = None
@@ -98,7 +102,7 @@ class SimulatedSmsc:
         """Listen. After a `stop` on the same port as before, with everything undelivered kept."""
         self.loop = asyncio.get_running_loop()
         self._server = await self.loop.create_server(
-            self._session, self.host, self.port, backlog=_BACKLOG
+            self._session, self.host, self.port, backlog=_BACKLOG, ssl=self._tls
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self._time_inbound()

@@ -1,5 +1,9 @@
 """The operator seen and directed from another process, and its limits as plain arithmetic."""
 
+import asyncio
+import shutil
+import ssl
+import subprocess
 from random import Random
 
 import msgspec
@@ -10,7 +14,7 @@ from bench.smsc import Audit, Behaviour, SimulatedSmsc
 from bench.smsc.control import control
 from bench.smsc.verdict import Bucket
 from protocol import constants as c
-from tests.bench.conftest import Connect, Start, submit
+from tests.bench.conftest import Connect, Esme, Start, submit
 
 
 async def test_statistics_and_behaviour_over_http(start: Start) -> None:
@@ -55,6 +59,31 @@ async def test_as_a_process_of_its_own() -> None:
         assert (await get_json(smsc.stats_port, "/stats"))["cpu"] > 0
         assert await request(smsc.stats_port, "GET", "/audit") == (200, b"")
     assert not smsc.running
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command")
+    directory = tmp_path_factory.mktemp("tls")
+    certificate, key = str(directory / "smsc.pem"), str(directory / "smsc.key")
+    options = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=smsc"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-out", certificate, "-keyout", key]
+    command = ["openssl", "req", *options.split(), *names, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+async def test_tls(certificate: tuple[str, str]) -> None:
+    async with Smsc("--tls", *certificate) as smsc:
+        trust = ssl.create_default_context(cafile=certificate[0])
+        esme = Esme(*await asyncio.open_connection("127.0.0.1", smsc.port, ssl=trust))
+        assert (await esme.bind()).command_status == c.ESME_ROK
+        assert (await esme.ask(submit())).command_status == c.ESME_ROK
+        assert (await esme.receipt()).source_addr == "46700000001"
+        esme.writer.close()
 
 
 def test_a_behaviour_that_makes_no_sense_is_refused() -> None:
