@@ -16,11 +16,13 @@ import msgspec
 
 from gateway.ids import encode
 from gateway.model import BATCH_TRANSITIONS, FINAL, STATUS_NAMES, BatchState, Status
-from gateway.store.sqlite import receive, settle, transitions
+from gateway.store.sqlite import settle, transitions
 from gateway.store.sqlite.memory import LEASABLE, Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.packed import pack, unpack
+from gateway.store.sqlite.rows import Row, read
 from gateway.store.sqlite.status_events import stamp
+from gateway.store.sqlite.transitions import Steps
 from gateway.store.sqlite.writer import Transaction
 
 FINISHED_TYPE: Final = "batch.finished"
@@ -103,15 +105,18 @@ def cancel(
     """See the contract."""
     connection = transaction.connection
     owner = memory.names.known(ACCOUNT, account)
-    rows = {row.id: row for row in receive.read(connection, ids) if row.account == owner}
+    rows = {row.id: row for row in read(connection, ids) if row.account == owner}
     gone = [row for row in rows.values() if row.status in _CANCELLABLE]
-    settle.leave(transaction, memory, gone)
-    transitions.write(
-        transaction,
-        memory,
-        [receive.change(row, Status.CANCELED, now, reason="canceled") for row in gone],
-    )
+    _cancel(transaction, memory, gone, now)
     return [rows[identifier].status if identifier in rows else None for identifier in ids]
+
+
+def _cancel(transaction: Transaction, memory: Memory, rows: Sequence[Row], now: int) -> None:
+    settle.leave(transaction, memory, rows)
+    steps = Steps()
+    for row in rows:
+        steps.add(row, Status.CANCELED, now, reason="canceled")
+    transitions.write(transaction, memory, steps)
 
 
 def end_canceled(transaction: Transaction, memory: Memory, now: int) -> bool:
@@ -120,13 +125,8 @@ def end_canceled(transaction: Transaction, memory: Memory, now: int) -> bool:
     for batch in [b for b in memory.sources.paused if _is_canceled(memory, b)]:
         for entry in memory.sources.of(batch):
             ids = unpack(connection, _ids, WAITING, entry.lane, batch, CANCEL_STEP)
-            rows = receive.read(connection, ids)
-            settle.leave(transaction, memory, rows)
-            transitions.write(
-                transaction,
-                memory,
-                [receive.change(row, Status.CANCELED, now, reason="canceled") for row in rows],
-            )
+            rows = read(connection, ids)
+            _cancel(transaction, memory, rows, now)
             return bool(ids)
     return False
 

@@ -11,7 +11,7 @@ pushed out goes to the table `parts_index`. The log `parts` makes the dictionary
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -25,8 +25,12 @@ RECENT: Final = 200_000
 STEP: Final = 4_000
 """Parts moved out of memory in one step: about 8 ms."""
 
-_PARTS: Final = 8
-"""Bits of a value that tell the part."""
+PART_BITS: Final = 8
+"""A place is a message's id and, in so many bits, a part: SMS has at most 255."""
+
+PART_MASK: Final = (1 << PART_BITS) - 1
+
+_NONE: Final[Mapping[str, int]] = {}
 
 _found: Final = msgspec.json.Decoder(list[tuple[int, int, int]])
 _log: Final = msgspec.json.Decoder(list[tuple[int, int, str, int, int, int | None]])
@@ -49,6 +53,11 @@ ORDER BY value ->> 0, value ->> 1
 MARK: Final = "INSERT OR REPLACE INTO meta (name, value) VALUES ('parts_indexed_to', ?)"
 
 _OPEN: Final = frozenset({Status.SENT, Status.SENDING, Status.QUEUED, Status.UNKNOWN})
+
+
+def place(message: int, part: int) -> int:
+    """A part of a message as one number."""
+    return message << PART_BITS | part
 
 
 class Correlation:
@@ -76,50 +85,57 @@ class Correlation:
         after = self.moved_to
         while True:
             rows = unpack(connection, _log, LOG, after, 10_000)
-            for _, carrier, operator_id, message, part, _ in rows:
-                self.add(carrier, operator_id, message, part)
             if not rows:
                 break
+            _, carriers, operator_ids, messages, parts, _ = zip(*rows, strict=True)
+            self.add(messages, carriers, operator_ids, parts)
             after = rows[-1][0]
 
-    def add(self, carrier: int, operator_id: str, message: int, part: int) -> None:
-        """A part was sent and is called so."""
-        recent = self._recent.get(carrier)
-        if recent is None:
-            recent = self._recent[carrier] = {}
-        before = len(recent)
-        recent[operator_id] = message << _PARTS | part
+    def add(
+        self,
+        messages: Sequence[int],
+        carriers: Sequence[int],
+        operator_ids: Sequence[str],
+        parts: Sequence[int],
+    ) -> Callable[[], None]:
+        """Parts were sent and are called so; returns what undoes it."""
+        recent: dict[str, int] = {}
+        current: int | None = None
+        before = 0
+        for message, carrier, operator_id, part in zip(
+            messages, carriers, operator_ids, parts, strict=True
+        ):
+            if carrier != current:
+                self.size += len(recent) - before
+                recent = self._recent.setdefault(carrier, {})
+                before = len(recent)
+                current = carrier
+            recent[operator_id] = message << PART_BITS | part
         self.size += len(recent) - before
+        return lambda: self.remove(zip(carriers, operator_ids, messages, parts, strict=True))
 
-    def remove(self, carrier: int, operator_id: str, message: int, part: int) -> None:
-        """Undo `add` (or forget), unless the operator has reused the id since."""
-        recent = self._recent.get(carrier)
-        if recent is not None and recent.get(operator_id) == message << _PARTS | part:
-            del recent[operator_id]
-            self.size -= 1
+    def remove(self, parts: Iterable[tuple[int, str, int, int]]) -> None:
+        """Forget (carrier, operator's id, message, part), unless the operator has reused the id
+        since."""
+        for carrier, operator_id, message, part in parts:
+            recent = self._recent.get(carrier)
+            if recent is not None and recent.get(operator_id) == place(message, part):
+                del recent[operator_id]
+                self.size -= 1
 
-    def find(
+    def recent(self, carrier: int) -> Mapping[str, int]:
+        """The places a carrier's ids stand for, as far as they are in memory."""
+        return self._recent.get(carrier, _NONE)
+
+    def older(
         self, connection: sqlite3.Connection, wanted: Sequence[tuple[int, str]]
-    ) -> list[tuple[int, int] | None]:
-        """Message and part for each (carrier, operator's id)."""
-        found: list[tuple[int, int] | None] = []
-        missing: list[int] = []
-        recents = self._recent
-        empty: dict[str, int] = {}
-        for index, (carrier, operator_id) in enumerate(wanted):
-            value = recents.get(carrier, empty).get(operator_id)
-            if value is None:
-                found.append(None)
-                missing.append(index)
-            else:
-                found.append((value >> _PARTS, value & (1 << _PARTS) - 1))
-        if missing and self.indexed:
-            keys = pack([wanted[index] for index in missing])
-            # In order of the index, so that of several messages the newest is taken.
-            old: list[tuple[int, int, int]] = unpack(connection, _found, FIND, keys)
-            for position, message, part in sorted(old):
-                found[missing[position]] = (message, part)
-        return found
+    ) -> dict[tuple[int, str], int]:
+        """The places of those (carrier, operator's id) that have left memory unanswered."""
+        if not self.indexed or not wanted:
+            return {}
+        old: list[tuple[int, int, int]] = unpack(connection, _found, FIND, pack(wanted))
+        # In order of the messages, so that of several the newest is taken.
+        return {wanted[index]: place(message, part) for index, message, part in sorted(old)}
 
     def move(self, connection: sqlite3.Connection) -> tuple[list[tuple[int, str, int, int]], int]:
         """Write the oldest `STEP` parts' unanswered ones to the table.
@@ -140,7 +156,6 @@ class Correlation:
 
     def moved(self, parts: Iterable[tuple[int, str, int, int]], last: int) -> None:
         """Forget what `move` wrote."""
-        for carrier, operator_id, message, part in parts:
-            self.remove(carrier, operator_id, message, part)
+        self.remove(parts)
         self.moved_to = last
         self.indexed = True

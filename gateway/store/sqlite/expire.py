@@ -6,7 +6,6 @@ what left and was never heard of. One small step at a time.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Final
 
 import msgspec
@@ -15,7 +14,8 @@ from gateway.model import Status
 from gateway.store.sqlite import receive, settle, transitions
 from gateway.store.sqlite.memory import MICROS, Memory
 from gateway.store.sqlite.packed import pack, unpack
-from gateway.store.sqlite.transitions import Change
+from gateway.store.sqlite.rows import Row, read
+from gateway.store.sqlite.transitions import Steps
 from gateway.store.sqlite.writer import Transaction
 
 STEP: Final = 500
@@ -46,10 +46,10 @@ def expire(transaction: Transaction, memory: Memory, now: int) -> bool:
     if not ids:
         return False
     timeout = int(memory.settings.receipt_timeout * MICROS)
-    unsent: list[receive.Row] = []
-    silent: list[receive.Row] = []
+    unsent: list[Row] = []
+    silent: list[Row] = []
     wait: list[int] = []
-    for row in receive.read(connection, ids):
+    for row in read(connection, ids):
         if row.status != Status.SENT:
             unsent.append(row)
         elif row.updated + timeout > now:
@@ -59,36 +59,28 @@ def expire(transaction: Transaction, memory: Memory, now: int) -> bool:
     if wait:
         connection.execute(WAIT, (timeout, pack(wait)))
     settle.leave(transaction, memory, unsent)
-    changes = [
-        receive.change(row, Status.EXPIRED, now, reason="validity_expired") for row in unsent
-    ]
-    changes += _silent(transaction, silent, now)
-    transitions.write(transaction, memory, changes)
+    steps = Steps()
+    for row in unsent:
+        steps.add(row, Status.EXPIRED, now, reason="validity_expired")
+    _silent(transaction, silent, steps, now)
+    transitions.write(transaction, memory, steps)
     return len(ids) == STEP
 
 
-def _silent(transaction: Transaction, rows: list[receive.Row], now: int) -> list[Change]:
+def _silent(transaction: Transaction, rows: list[Row], steps: Steps, now: int) -> None:
     long = [row.id for row in rows if row.parts > 1]
-    parts: dict[int, dict[int, receive.Part]] = (
-        receive.load_parts(transaction.connection, long) if long else defaultdict(dict)
-    )
-    changes: list[Change] = []
+    parts = receive.load_parts(transaction.connection, long) if long else {}
     for row in rows:
         worst, listed, _ = receive.verdict(row, parts.get(row.id, {}))
         if worst is None or worst.status in (None, Status.DELIVERED, Status.UNKNOWN):
             # Some parts arrived and the rest is silence: nobody can say that it was delivered.
-            changes.append(
-                receive.change(row, Status.UNKNOWN, now, reason="outcome_unknown", parts=listed)
-            )
+            steps.add(row, Status.UNKNOWN, now, reason="outcome_unknown", parts=listed)
         else:
-            changes.append(
-                receive.change(
-                    row,
-                    worst.status,
-                    now,
-                    reason=receive.reason_code(worst.reason),
-                    carrier_code=worst.carrier_code,
-                    parts=listed,
-                )
+            steps.add(
+                row,
+                worst.status,
+                now,
+                reason=receive.reason_code(worst.reason),
+                carrier_code=worst.carrier_code,
+                parts=listed,
             )
-    return changes

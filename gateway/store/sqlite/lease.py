@@ -21,6 +21,7 @@ from gateway.store.sqlite.names import CARRIER, LANE
 from gateway.store.sqlite.opt_outs import refused
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.sources import Source, shares
+from gateway.store.sqlite.transitions import Steps
 from gateway.store.sqlite.writer import Transaction
 
 ROUNDS: Final = 3
@@ -63,7 +64,7 @@ class _Call:
         self.now = now
         self.deltas: Counter[tuple[int, int]] = Counter()
         self.contents: dict[int, Content] = {}
-        self.ended: list[transitions.Change] = []
+        self.ended = Steps()
 
     def demand(self, demand: Demand) -> list[Leased]:
         """Take for one carrier."""
@@ -184,27 +185,16 @@ class _Call:
         sources.leave(lane, key, count)
         self.transaction.on_rollback(lambda: sources.arrive(lane, account, key, count, 0))
         if key > 0:
-            for row in good:
-                self.deltas[key, row.before] -= 1
+            for before, n in Counter([row.before for row in good]).items():
+                self.deltas[key, before] -= n
             self.deltas[key, Status.SENDING] += len(good)
 
     def _end(self, row: _Row, source: Source, reason: str) -> None:
         after = Status.EXPIRED if reason == "validity_expired" else Status.CANCELED
-        self.ended.append(
-            transitions.Change(
-                id=row.id,
-                before=row.before,
-                after=after,
-                at=self.now,
-                account=source.account,
-                source=source.source,
-                content=row.content,
-                number=row.number,
-                sequence=row.sequence - 1,
-                client_ref=row.client_ref,
-                reason=reason,
-            )
-        )
+        row.sequence -= 1  # it was not leased after all
+        self.ended[
+            source.account, source.source, row.before, after, self.now, None, 0, reason, None
+        ].subjects.append(row)
 
 
 def lease(transaction: Transaction, memory: Memory, demands: Sequence[Demand], now: int) -> Lease:

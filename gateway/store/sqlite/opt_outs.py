@@ -14,10 +14,12 @@ import msgspec
 
 from gateway.model import Status
 from gateway.store.contract import OptOut
-from gateway.store.sqlite import receive, settle, transitions
+from gateway.store.sqlite import settle, transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.packed import pack, unpack
+from gateway.store.sqlite.rows import read
+from gateway.store.sqlite.transitions import Steps
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
@@ -100,7 +102,7 @@ def opt_out(transaction: Transaction, memory: Memory, entries: Sequence[OptOut])
     memory.opted_out.update(accounts)  # only a hint that it is worth looking
     numbers = list({number for _, number in by_number})
     ids: list[int] = unpack(connection, _ids, WAITING, pack(numbers))
-    waiting = receive.read(connection, ids)
+    waiting = read(connection, ids)
     contents = memory.contents.get(connection, {row.content for row in waiting})
     gone = [
         row
@@ -112,11 +114,10 @@ def opt_out(transaction: Transaction, memory: Memory, entries: Sequence[OptOut])
         )
     ]
     settle.leave(transaction, memory, gone)
-    transitions.write(
-        transaction,
-        memory,
-        [receive.change(row, Status.CANCELED, at, reason="opted_out") for row in gone],
-    )
+    steps = Steps()
+    for row in gone:
+        steps.add(row, Status.CANCELED, at, reason="opted_out")
+    transitions.write(transaction, memory, steps)
     return len(gone)
 
 

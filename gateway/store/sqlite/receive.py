@@ -21,14 +21,17 @@ from gateway.metrics import ILLEGAL_TRANSITIONS
 from gateway.model import FINAL, STATUS_NAMES, TRANSITIONS, Status
 from gateway.store.contract import ReceiptFate, ReceiptNews
 from gateway.store.sqlite import transitions
+from gateway.store.sqlite.correlation import PART_BITS, PART_MASK, place
 from gateway.store.sqlite.memory import MAX_PARKED_KEYS, Memory
 from gateway.store.sqlite.names import CARRIER
 from gateway.store.sqlite.packed import pack, unpack
-from gateway.store.sqlite.transitions import Change, reason_number
+from gateway.store.sqlite.rows import Row, read
+from gateway.store.sqlite.status_events import PartFate
+from gateway.store.sqlite.transitions import Steps, reason_number
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
-WORST: Final = {
+WORST: Final[dict[int, int]] = {
     Status.DELIVERED: 0,
     Status.UNKNOWN: 1,
     Status.EXPIRED: 2,
@@ -39,23 +42,6 @@ WORST: Final = {
 }
 """A message is as bad as its worst part; a later one is worse: the nearer to the sender it failed,
 the less of the message can have arrived."""
-
-
-class Row(msgspec.Struct, array_like=True):
-    """What a change of a stored message needs to know of it."""
-
-    id: int
-    account: int
-    source: int
-    content: int
-    number: int
-    lane: int
-    status: int
-    sequence: int
-    parts: int
-    updated: int
-    carrier: int | None
-    client_ref: str | None
 
 
 class Part(msgspec.Struct, array_like=True):
@@ -77,22 +63,9 @@ class _Parked(msgspec.Struct, array_like=True):
     part: int
 
 
-class News(msgspec.Struct):
-    """A receipt whose part is known."""
+News = tuple[int, ReceiptNews]
+"""The place (message and part) of a receipt, and the receipt."""
 
-    message: int
-    part: int
-    status: int
-    at: int
-    reason: str | None
-    carrier_code: str | None
-
-
-READ: Final = """
-SELECT json_group_array(json_array(m.id, m.account, m.source, m.content, m.number, m.lane, m.status,
-    m.sequence, m.parts, m.updated, m.carrier, m.client_ref))
-FROM json_each(?) AS j CROSS JOIN messages AS m ON m.id = j.value
-"""
 PARTS: Final = """
 SELECT json_group_array(json_array(message, part, status, carrier_code, reason, sent_at)) FROM (
     SELECT p.* FROM json_each(?) AS j CROSS JOIN parts AS p ON p.message = j.value ORDER BY p.id
@@ -135,8 +108,9 @@ DELETE FROM parked_keys WHERE (carrier, operator_id, parked) IN (
 """
 UNPARK: Final = "DELETE FROM parked WHERE id IN (SELECT value FROM json_each(?))"
 
-_read: Final = msgspec.json.Decoder(list[Row])
 _parts: Final = msgspec.json.Decoder(list[Part])
+_AFTER_SENT: Final = TRANSITIONS[Status.SENT]
+_AFTER_UNKNOWN: Final = TRANSITIONS[Status.UNKNOWN]
 _parked: Final = msgspec.json.Decoder(list[_Parked])
 
 
@@ -145,118 +119,140 @@ def receive(
 ) -> list[ReceiptFate]:
     """See the contract."""
     connection = transaction.connection
-    names = memory.names
-    wanted: list[tuple[int, str]] = []
-    for receipt in receipts:
-        carrier = names.intern(connection, CARRIER, receipt.carrier)
-        for key in receipt.keys:
-            wanted.append((carrier, key))
-    found = iter(memory.correlation.find(connection, wanted))
-    matches: list[tuple[int, tuple[int, int]] | None] = []
+    correlation = memory.correlation
+    name, carrier, recent = "", 0, correlation.recent(0)
+    fates: list[tuple[int, int] | None] = []
+    missing: list[tuple[int, int]] = []
     news: list[News] = []
-    early: list[ReceiptNews] = []
-    for receipt in receipts:
-        match: tuple[int, tuple[int, int]] | None = None
-        for index, place in enumerate([next(found) for _ in receipt.keys]):
-            if place is not None and match is None:
-                match = (index, place)
-        matches.append(match)
-        if match is not None:
-            message, part = match[1]
-            news.append(
-                News(
-                    message, part, receipt.status, receipt.at, receipt.reason, receipt.carrier_code
-                )
-            )
-        elif receipt.status in FINAL:
-            early.append(receipt)
-    if early:
-        _park(transaction, memory, early)
+    for position, receipt in enumerate(receipts):
+        if receipt.carrier != name:
+            name = receipt.carrier
+            carrier = memory.names.intern(connection, CARRIER, name)
+            recent = correlation.recent(carrier)
+        index = 0
+        for key in receipt.keys:
+            value = recent.get(key)
+            if value is not None:
+                fates.append((index, value))
+                news.append((value, receipt))
+                break
+            index += 1
+        else:
+            fates.append(None)
+            missing.append((position, carrier))
+    if missing:
+        _older(transaction, memory, receipts, missing, fates, news)
     sent_at = apply(transaction, memory, news)
     return [
-        ReceiptFate(None) if match is None else ReceiptFate(match[0], sent_at.get(match[1]))
-        for match in matches
+        ReceiptFate(None) if fate is None else ReceiptFate(fate[0], sent_at.get(fate[1]))
+        for fate in fates
     ]
 
 
-def apply(
-    transaction: Transaction, memory: Memory, news: Sequence[News]
-) -> dict[tuple[int, int], int]:
-    """Apply receipts to their messages; when each (message, part) was sent, where that is known."""
+def _older(
+    transaction: Transaction,
+    memory: Memory,
+    receipts: Sequence[ReceiptNews],
+    missing: Sequence[tuple[int, int]],
+    fates: list[tuple[int, int] | None],
+    news: list[News],
+) -> None:
+    """Look further for receipts (by position, with their carrier) memory does not know; park those
+    that may have come before their response."""
+    wanted = [(carrier, key) for position, carrier in missing for key in receipts[position].keys]
+    older = memory.correlation.older(transaction.connection, wanted)
+    early: list[ReceiptNews] = []
+    for position, carrier in missing:
+        receipt = receipts[position]
+        for index, key in enumerate(receipt.keys):
+            value = older.get((carrier, key))
+            if value is not None:
+                fates[position] = (index, value)
+                news.append((value, receipt))
+                break
+        else:
+            if receipt.status in FINAL:  # news on the way of nothing known tells nothing later
+                early.append(receipt)
+    if early:
+        _park(transaction, memory, early)
+
+
+def apply(transaction: Transaction, memory: Memory, news: Sequence[News]) -> dict[int, int]:
+    """Apply receipts to their messages; when each place was sent, where that is known."""
     if not news:
         return {}
     connection = transaction.connection
-    rows = {row.id: row for row in read(connection, list({one.message for one in news}))}
+    rows = {row.id: row for row in read(connection, list({one[0] >> PART_BITS for one in news}))}
     long = [row.id for row in rows.values() if row.parts > 1]
     parts = load_parts(connection, long) if long else {}
-    changes: dict[int, Change] = {}
+    steps = Steps()
     written: list[Any] = []
-    sent_at: dict[tuple[int, int], int] = {}
+    sent_at: dict[int, int] = {}
+    moved: set[int] = set()
+    later: list[News] = []
+    sent = Status.SENT
     for one in news:
-        row = rows.get(one.message)
+        value, receipt = one
+        row = rows.get(value >> PART_BITS)
         if row is None:
             continue  # retention was faster than the operator
-        status = changes[row.id].after if row.id in changes else row.status
-        if row.parts > 1:
-            own = parts.get(row.id, {})
-            known = own.get(one.part)
-            if known is not None:
-                sent_at[row.id, one.part] = known.sent_at
-            if one.status not in FINAL:
-                continue
-            if known is not None and known.status not in (None, Status.UNKNOWN):
-                continue
-            if known is not None:
-                known.status, known.carrier_code = one.status, one.carrier_code
-                known.reason = reason_number(one.reason)
-            written += (row.id, one.status, one.carrier_code, reason_number(one.reason), one.part)
-            step = _whole(row, own, status, one.at)
-        else:
-            if status == Status.SENT:
-                sent_at[row.id, 1] = row.updated
-            if one.status not in FINAL or one.status == status:
-                continue
-            step = _single(memory, row, status, one)
-            if step is None and status in (Status.SENDING, Status.QUEUED):
+        if row.id in moved:
+            later.append(one)
+        elif row.parts > 1:
+            own = parts[row.id]
+            part = own.get(value & PART_MASK)
+            if part is not None:
+                sent_at[value] = part.sent_at
+                if _heard(part, receipt):
+                    written += (row.id, part.status, part.carrier_code, part.reason, part.part)
+                    if _complete(steps, row, own, receipt.at):
+                        moved.add(row.id)
+        elif row.status == sent:
+            sent_at[value] = row.updated
+            if receipt.status in _AFTER_SENT:
+                steps[
+                    row.account, row.source, sent, receipt.status, receipt.at, row.carrier, 0,
+                    receipt.reason, receipt.carrier_code
+                ].subjects.append(row)  # fmt: skip
+                moved.add(row.id)
+        elif receipt.status in FINAL and receipt.status != row.status:
+            if row.status == Status.UNKNOWN and receipt.status in _AFTER_UNKNOWN:
+                steps.add(
+                    row, receipt.status, receipt.at,
+                    reason=receipt.reason, carrier_code=receipt.carrier_code,
+                )  # fmt: skip
+                moved.add(row.id)
+            elif row.status in FINAL:
+                # An operator that changes its mind is no fault of ours: counted, never raised.
+                memory.metrics.count(
+                    ILLEGAL_TRANSITIONS, 1, STATUS_NAMES[row.status], STATUS_NAMES[receipt.status]
+                )
+            else:
                 # A first attempt's receipt while a second is on its way: kept for its end.
-                written += (row.id, one.status, one.carrier_code, reason_number(one.reason), 1)
-        if step is not None:
-            changes[row.id] = step  # at most one a call: `unknown` may give way within it
+                written += (row.id, receipt.status, receipt.carrier_code,
+                            reason_number(receipt.reason), 1)  # fmt: skip
     if written:
         PART.run(connection, written)
-    transitions.write(transaction, memory, list(changes.values()))
+    transitions.write(transaction, memory, steps)
+    if later:
+        apply(transaction, memory, later)
     return sent_at
 
 
-def read(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
-    """Messages by id; those that do not exist are left out."""
-    return unpack(connection, _read, READ, pack(ids)) if ids else []
+def _heard(part: Part, receipt: ReceiptNews) -> bool:
+    """Note what a receipt says of a part; False if that is nothing new."""
+    if receipt.status not in FINAL or part.status not in (None, Status.UNKNOWN):
+        return False
+    part.status = receipt.status
+    part.carrier_code = receipt.carrier_code
+    part.reason = reason_number(receipt.reason)
+    return True
 
 
-def change(
-    row: Row,
-    after: int,
-    at: int,
-    *,
-    reason: str | None = None,
-    carrier_code: str | None = None,
-    carrier: int | None = None,
-    parts: Sequence[tuple[int, int, str | None]] = (),
-) -> Change:
-    """A change of a message as read."""
-    return Change(
-        row.id, row.status, after, at, row.account, row.source, row.content, row.number,
-        row.sequence, row.client_ref, row.carrier if carrier is None else carrier, 0, reason,
-        carrier_code, parts,
-    )  # fmt: skip
-
-
-def verdict(
-    row: Row, parts: dict[int, Part]
-) -> tuple[Part | None, list[tuple[int, int, str | None]], bool]:
+def verdict(row: Row, parts: dict[int, Part]) -> tuple[Part | None, list[PartFate], bool]:
     """The worst part heard of, what is known of each, and whether that is all of them."""
     heard = [part for part in parts.values() if part.status is not None]
-    worst = max(heard, key=lambda part: WORST[Status(part.status or 0)], default=None)
+    worst = max(heard, key=lambda part: WORST[part.status or 0], default=None)
     listed = [
         (part.part, Status.SENT if part.status is None else part.status, part.carrier_code)
         for _, part in sorted(parts.items())
@@ -264,21 +260,21 @@ def verdict(
     return worst, listed, len(heard) >= row.parts
 
 
-def unpark(transaction: Transaction, memory: Memory, sent: Sequence[tuple[int, str]]) -> None:
-    """Apply the receipts that waited for these (carrier, operator's id)."""
+def unpark(transaction: Transaction, memory: Memory, parts: Sequence[Any]) -> None:
+    """Apply the receipts that waited for these parts: flat rows of (message, carrier, operator's
+    id, part, time)."""
     known = memory.parked_keys
-    if known is not None:
-        if not known:
-            return
-        sent = [key for key in sent if hash(key) in known]
-    if not sent:
+    if known is not None and not known:
+        return
+    keys = [
+        key
+        for key in zip(parts[1::5], parts[2::5], parts[0::5], parts[3::5], strict=True)
+        if known is None or hash(key[:2]) in known
+    ]
+    if not keys:
         return
     connection = transaction.connection
-    places = memory.correlation.find(connection, sent)
-    keys = [(*key, *place) for key, place in zip(sent, places, strict=True) if place is not None]
-    found: dict[int, _Parked] = {}
-    for one in unpack(connection, _parked, PARKED, pack(keys)):
-        found[one.id] = one
+    found = {one.id: one for one in unpack(connection, _parked, PARKED, pack(keys))}
     if not found:
         return
     forget(connection, list(found))
@@ -286,8 +282,11 @@ def unpark(transaction: Transaction, memory: Memory, sent: Sequence[tuple[int, s
         transaction,
         memory,
         [
-            News(p.message, p.part, p.status, p.at, reason_code(p.reason), p.carrier_code)
-            for _, p in sorted(found.items())
+            (
+                place(one.message, one.part),
+                ReceiptNews("", (), one.status, one.at, reason_code(one.reason), one.carrier_code),
+            )
+            for _, one in sorted(found.items())
         ],
     )
 
@@ -302,14 +301,11 @@ def heard_before(transaction: Transaction, memory: Memory, ids: Sequence[int]) -
     """Apply receipts of earlier attempts that came while a later one was on its way."""
     connection = transaction.connection
     parts = load_parts(connection, ids)
-    changes: list[Change] = []
+    steps = Steps()
     for row in read(connection, ids):
-        own = parts.get(row.id, {})
-        at = max((part.sent_at for part in own.values()), default=row.updated)
-        step = _whole(row, own, row.status, at)
-        if step is not None:
-            changes.append(step)
-    transitions.write(transaction, memory, changes)
+        own = parts[row.id]
+        _complete(steps, row, own, max((p.sent_at for p in own.values()), default=row.updated))
+    transitions.write(transaction, memory, steps)
 
 
 def reason_code(number: int | None) -> str | None:
@@ -327,16 +323,19 @@ def load_parts(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, 
     return parts
 
 
-def _whole(row: Row, parts: dict[int, Part], status: int, at: int) -> Change | None:
-    """The change of a multipart message whose parts have all been heard of."""
+def _complete(steps: Steps, row: Row, parts: dict[int, Part], at: int) -> bool:
+    """End a message whose parts have all been heard of; True if that changes it.
+
+    Not while another attempt is on its way: its end is decided then (`heard_before`).
+    """
     worst, listed, complete = verdict(row, parts)
-    if worst is None or worst.status is None or not complete:
-        return None
-    if worst.status == status or worst.status not in TRANSITIONS[Status(status)]:
-        return None
-    if status not in (Status.SENT, Status.UNKNOWN):
-        return None  # another attempt is on its way; its end is decided then
-    return change(
+    if not complete or worst is None or worst.status is None or worst.status == row.status:
+        return False
+    if row.status not in (Status.SENT, Status.UNKNOWN):
+        return False
+    if worst.status not in TRANSITIONS[Status(row.status)]:
+        return False
+    steps.add(
         row,
         worst.status,
         at,
@@ -344,15 +343,7 @@ def _whole(row: Row, parts: dict[int, Part], status: int, at: int) -> Change | N
         carrier_code=worst.carrier_code,
         parts=listed if row.parts > 1 else (),
     )
-
-
-def _single(memory: Memory, row: Row, status: int, one: News) -> Change | None:
-    if status in (Status.SENT, Status.UNKNOWN) and one.status in TRANSITIONS[Status(status)]:
-        return change(row, one.status, one.at, reason=one.reason, carrier_code=one.carrier_code)
-    if status in FINAL:
-        # An operator that changes its mind is not a fault of ours: counted, never raised.
-        memory.metrics.count(ILLEGAL_TRANSITIONS, 1, STATUS_NAMES[status], STATUS_NAMES[one.status])
-    return None
+    return True
 
 
 def _park(transaction: Transaction, memory: Memory, receipts: Sequence[ReceiptNews]) -> None:

@@ -15,10 +15,11 @@ import msgspec
 
 from gateway.model import OnUnknown, Status
 from gateway.store.contract import Recovered
-from gateway.store.sqlite import receive, transitions
+from gateway.store.sqlite import transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack, unpack
-from gateway.store.sqlite.transitions import reason_number
+from gateway.store.sqlite.rows import Row, read
+from gateway.store.sqlite.transitions import Steps, reason_number
 from gateway.store.sqlite.writer import Transaction
 
 LEASED: Final = """
@@ -46,10 +47,10 @@ def recover(
     recovered = Recovered()
     for lane, source in leased:
         ids: list[int] = unpack(connection, _ids, LEASED, lane, source)
-        rows = receive.read(connection, ids)
+        rows = read(connection, ids)
         contents = memory.contents.get(connection, {row.content for row in rows})
-        again: list[receive.Row] = []
-        over: list[receive.Row] = []
+        again: list[Row] = []
+        over: list[Row] = []
         for row in rows:
             carrier = "" if row.carrier is None else memory.names.name(row.carrier)
             resend = policy(carrier, contents[row.content].category) is OnUnknown.RESEND
@@ -62,21 +63,15 @@ def recover(
             if source > 0:
                 deltas[source, Status.SENDING] -= len(again)
                 deltas[source, Status.QUEUED] += len(again)
-            transitions.announce(
-                transaction,
-                memory,
-                [
-                    receive.change(row, Status.QUEUED, now, reason="outcome_unknown")
-                    for row in again
-                ],
-            )
+            news = Steps()
+            for row in again:
+                news.add(row, Status.QUEUED, now, reason="outcome_unknown")
+            transitions.announce(transaction, memory, news.values())
             memory.sources.arrive(lane, again[0].account, source, len(again), now)
-        transitions.write(
-            transaction,
-            memory,
-            [receive.change(row, Status.UNKNOWN, now, reason="outcome_unknown") for row in over],
-            deltas,
-        )
+        steps = Steps()
+        for row in over:
+            steps.add(row, Status.UNKNOWN, now, reason="outcome_unknown")
+        transitions.write(transaction, memory, steps, deltas)
         transitions.count(connection, deltas)
         recovered.resent += len(again)
         recovered.unknown += len(over)

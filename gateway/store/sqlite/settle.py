@@ -9,7 +9,6 @@ write. A result for a message that is not leased is a fault of ours: counted and
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +22,8 @@ from gateway.store.sqlite import receive, transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT, CARRIER, LANE
 from gateway.store.sqlite.packed import pack, unpack
-from gateway.store.sqlite.transitions import Change, reason_number
+from gateway.store.sqlite.rows import Row, read
+from gateway.store.sqlite.transitions import Steps, reason_number
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
@@ -49,61 +49,64 @@ FROM json_each(?) AS j CROSS JOIN parts AS p ON p.message = j.value
 """
 _known_parts: Final = msgspec.json.Decoder(list[tuple[int, int]])
 _ENDINGS: Final = TRANSITIONS[Status.SENDING]
+_MAY_BE_HEARD_OF: Final = frozenset({Status.SENT, Status.UNKNOWN})
 
 
 def settle(transaction: Transaction, memory: Memory, results: Sequence[Settled]) -> None:
     """See the contract."""
     connection = transaction.connection
     names = memory.names
-    changes: list[Change] = []
+    owned = _owned(transaction, memory, results)
+    accounts = {
+        name: names.intern(connection, ACCOUNT, name)
+        for name in {result.message.account for result in owned}
+    }
+    carriers = {
+        name: names.intern(connection, CARRIER, name)
+        for name in {result.carrier for result in owned}
+    }
+    steps = Steps()
     requeued: list[Settled] = []
     parts: list[Any] = []
-    sent: list[tuple[int, str]] = []
     again: list[int] = []
-    for result in _owned(transaction, memory, results):
+    queued = Status.QUEUED
+    for result in owned:
         message = result.message
-        carrier = names.intern(connection, CARRIER, result.carrier)
-        for part, operator_id in enumerate(result.operator_ids, start=1):
-            if operator_id:
-                parts += (message.id, carrier, operator_id, part, result.at)
-                sent.append((carrier, operator_id))
-        if result.status == Status.QUEUED:
+        carrier = carriers[result.carrier]
+        if result.operator_ids:
+            at = result.at
+            part = 0
+            for operator_id in result.operator_ids:
+                part += 1
+                if operator_id:
+                    parts += (message.id, carrier, operator_id, part, at)
+        status = result.status
+        if status == queued:
             requeued.append(result)
             continue
-        account = names.intern(connection, ACCOUNT, message.account)
-        status, reason, attempts = result.status, result.reason, 1
-        if result.outcome is Outcome.SENT and not result.receipts:
-            status, reason = Status.UNKNOWN, "outcome_unknown"
-        elif result.outcome is Outcome.FAILED:
+        reason, attempts, outcome = result.reason, 1, result.outcome
+        if outcome is Outcome.SENT:
+            if not result.receipts:
+                status, reason = Status.UNKNOWN, "outcome_unknown"
+        elif outcome is Outcome.FAILED:
             attempts = max(0, result.attempts - message.attempts)
-        if message.attempts and status in (Status.SENT, Status.UNKNOWN):
+        if message.attempts and status in _MAY_BE_HEARD_OF:
             again.append(message.id)
-        changes.append(
-            Change(
-                message.id,
-                Status.SENDING,
-                status,
-                result.at,
-                account,
-                -account if message.batch is None else message.batch,
-                message.content,
-                message.number,
-                message.sequence,
-                message.client_ref,
-                carrier,
-                attempts,
-                reason,
-                result.carrier_code,
-            )
-        )
+        account = accounts[message.account]
+        source = message.batch
+        steps[
+            account, -account if source is None else source, 5, status, result.at, carrier,
+            attempts, reason, result.carrier_code
+        ].subjects.append(message)  # fmt: skip
     if parts:
         record(transaction, memory, parts)
     deltas: Counter[tuple[int, int]] = Counter()
-    transitions.write(transaction, memory, changes, deltas)
+    transitions.write(transaction, memory, steps, deltas)
     if requeued:
         _requeue(transaction, memory, requeued, deltas)
     transitions.count(connection, deltas)
-    receive.unpark(transaction, memory, sent)
+    if parts:
+        receive.unpark(transaction, memory, parts)
     if again:
         receive.heard_before(transaction, memory, again)
 
@@ -115,61 +118,43 @@ def settle_late(transaction: Transaction, memory: Memory, answers: Sequence[Late
     its way again, or over, only the ids are kept.
     """
     connection = transaction.connection
+    intern = memory.names.intern
     parts: list[Any] = []
-    sent: list[tuple[int, str]] = []
     last: dict[int, LateAnswer] = {}
+    known: dict[int, set[int]] = {}
     for answer in answers:
         if answer.operator_id:
-            carrier = memory.names.intern(connection, CARRIER, answer.carrier)
+            carrier = intern(connection, CARRIER, answer.carrier)
             parts += (answer.message, carrier, answer.operator_id, answer.part, answer.at)
-            sent.append((carrier, answer.operator_id))
         last[answer.message] = answer
+        known.setdefault(answer.message, set()).add(answer.part)
     if parts:
         record(transaction, memory, parts)
-    rows = receive.read(connection, list(last))
-    queued = [row for row in rows if row.status == Status.QUEUED and row.id not in memory.leased]
+    queued = [row for row in read(connection, list(last)) if row.status == Status.QUEUED]
     if queued:
-        known: dict[int, set[int]] = {}
-        for answer in answers:
-            known.setdefault(answer.message, set()).add(answer.part)
-        for message, part in unpack(
-            connection, _known_parts, KNOWN_PARTS, pack([row.id for row in queued])
-        ):
+        ids = pack([row.id for row in queued])
+        for message, part in unpack(connection, _known_parts, KNOWN_PARTS, ids):
             known[message].add(part)
         taken_back = [row for row in queued if len(known[row.id]) >= row.parts]
         leave(transaction, memory, taken_back)
-        transitions.write(
-            transaction,
-            memory,
-            [
-                receive.change(
-                    row,
-                    Status.SENT,
-                    last[row.id].at,
-                    carrier=memory.names.intern(connection, CARRIER, last[row.id].carrier),
-                )
-                for row in taken_back
-            ],
-        )
-    receive.unpark(transaction, memory, sent)
+        steps = Steps()
+        for row in taken_back:
+            answer = last[row.id]
+            carrier = intern(connection, CARRIER, answer.carrier)
+            steps.add(row, Status.SENT, answer.at, carrier=carrier)
+        transitions.write(transaction, memory, steps)
+    if parts:
+        receive.unpark(transaction, memory, parts)
 
 
 def record(transaction: Transaction, memory: Memory, parts: list[Any]) -> None:
     """Keep what operators call parts: flat rows of (message, carrier, id, part, time)."""
     PARTS.run(transaction.connection, parts)
-    correlation = memory.correlation
-    rows = list(zip(parts[0::5], parts[1::5], parts[2::5], parts[3::5], strict=True))
-    for message, carrier, operator_id, part in rows:
-        correlation.add(carrier, operator_id, message, part)
-
-    def undo() -> None:
-        for message, carrier, operator_id, part in rows:
-            correlation.remove(carrier, operator_id, message, part)
-
+    undo = memory.correlation.add(parts[0::5], parts[1::5], parts[2::5], parts[3::5])
     transaction.on_rollback(undo)
 
 
-def leave(transaction: Transaction, memory: Memory, rows: Sequence[receive.Row]) -> None:
+def leave(transaction: Transaction, memory: Memory, rows: Sequence[Row]) -> None:
     """Take waiting messages out of the lease index."""
     sources = memory.sources
     for row in rows:
@@ -182,23 +167,26 @@ def leave(transaction: Transaction, memory: Memory, rows: Sequence[receive.Row])
     transaction.on_rollback(undo)
 
 
-def _owned(transaction: Transaction, memory: Memory, results: Sequence[Settled]) -> list[Settled]:
+def _owned(
+    transaction: Transaction, memory: Memory, results: Sequence[Settled]
+) -> Sequence[Settled]:
     """Results of messages that are leased and end as the table allows; these leases are over."""
     leased = memory.leased
-    owned: list[Settled] = []
-    ids: list[int] = []
-    try:
+    ids = {result.message.id for result in results}
+    if len(ids) < len(results) or not ids <= leased or not {r.status for r in results} <= _ENDINGS:
+        left = leased.copy()
+        owned = []
         for result in results:
-            identifier = result.message.id
-            if identifier not in leased or result.status not in _ENDINGS:
+            if result.message.id in left and result.status in _ENDINGS:
+                left.remove(result.message.id)
+                owned.append(result)
+            else:
                 memory.illegal(Status.SENDING, result.status)
-                continue
-            leased.remove(identifier)
-            ids.append(identifier)
-            owned.append(result)
-    finally:
-        transaction.on_rollback(lambda: leased.update(ids))
-    return owned
+        ids = {result.message.id for result in owned}
+        results = owned
+    leased -= ids
+    transaction.on_rollback(partial(leased.update, ids))
+    return results
 
 
 def _requeue(
@@ -208,11 +196,11 @@ def _requeue(
     deltas: Counter[tuple[int, int]],
 ) -> None:
     """Back to a lane. After an unknown outcome that is news; after a throttle it is not."""
-    connection: sqlite3.Connection = transaction.connection
+    connection = transaction.connection
     names = memory.names
     sources = memory.sources
     rows: list[Any] = []
-    news: list[Change] = []
+    news = Steps()
     arrivals: Counter[tuple[int, int, int]] = Counter()
     dues: dict[tuple[int, int, int], int] = {}
     for result in results:
@@ -234,15 +222,12 @@ def _requeue(
             deltas[source, Status.SENDING] -= 1
             deltas[source, Status.QUEUED] += 1
         if unknown:
-            news.append(
-                Change(
-                    message.id, Status.SENDING, Status.QUEUED, result.at, account, source,
-                    message.content, message.number, message.sequence, message.client_ref,
-                    carrier, 0, reason, result.carrier_code,
-                )
-            )  # fmt: skip
+            news[
+                account, source, Status.SENDING, Status.QUEUED, result.at, carrier, 0, reason,
+                result.carrier_code,
+            ].subjects.append(message)  # fmt: skip
     REQUEUE.run(connection, rows)
-    transitions.announce(transaction, memory, news)
+    transitions.announce(transaction, memory, news.values())
     for (lane, account, source), count in arrivals.items():
         sources.arrive(lane, account, source, count, dues[lane, account, source])
         transaction.on_rollback(partial(sources.leave, lane, source, count))

@@ -1,18 +1,23 @@
-"""The JSON of a status event.
+"""The JSON of status events.
 
-In: one change of one message. Out: its event, as text. Knows no store.
+In: messages that took the same step. Out: their events, as text. Knows no store.
 
-Hand-made, since it is built twice for every message: 1.1 us instead of 2.3 us through a struct
-(measured with msgspec 0.20). Everything that is not a number is either from our own alphabet or
-was encoded as JSON once and kept.
+There is one event for every change after the acceptance but two: the lease (`sending` is an
+internal half-step, shorter than a window) and its end by a retry (`queued` before and after).
+`message` with `sequence` identifies an event; sequences grow, with gaps where no event was due.
+
+Hand-made, since every message has at least two: what a list has in common is built once, and a
+message adds its id, sequence, number and reference. 0.6 us an event; a msgspec struct each, built
+and encoded, takes 2.3 us.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from json.encoder import encode_basestring
+from typing import Final, Protocol
 
 import msgspec
 
@@ -23,14 +28,39 @@ from gateway.model import STATUS_NAMES
 TYPE: Final = "message.status"
 """The event's type in the log. Its object, fields without a value left out:
 
-    message batch account status sequence to at carrier client_ref metadata
+    message account status sequence to at carrier batch client_ref metadata
     reason {code permanent carrier_code text}
     parts [{part status carrier_code}]      multipart messages, once final
-
-There is one for every change after the acceptance but two: the lease (`sending` is an internal
-half-step, shorter than a window) and its end by a retry (`queued` before and after). `message` with
-`sequence` identifies an event; sequences grow, with gaps where no event was due.
 """
+
+PartFate = tuple[int, int, str | None]
+"""Part, its status, the carrier's code."""
+
+
+class Subject(Protocol):
+    """What an event tells of one message."""
+
+    id: int
+    number: int
+    sequence: int
+    """Before the step."""
+    client_ref: str | None
+    content: int
+
+
+class _Heads(dict[int, str]):
+    """Public spelling of an id without its last three letters, kept by the bits it stands for:
+    messages accepted together share them."""
+
+    def __missing__(self, bits: int) -> str:
+        if len(self) > 10_000:
+            self.clear()
+        text = self[bits] = encode("msg", bits << 15)[:-3]
+        return text
+
+
+_heads: Final = _Heads()
+_tails: Final = [encode("msg", bits)[-3:] for bits in range(1 << 15)]
 
 _second = -1
 _stamp = ""
@@ -46,74 +76,77 @@ def stamp(at: int) -> str:
     return f"{_stamp}.{micros:06d}Z"
 
 
-def quoted(text: str) -> str:
-    """A JSON string."""
-    return msgspec.json.encode(text).decode()
-
-
-_name = lru_cache(maxsize=4_096)(quoted)
-
-
-@lru_cache(maxsize=4_096)
-def _head(account: str, status: int, carrier: str | None) -> str:
-    text = f'","account":{quoted(account)},"status":"{STATUS_NAMES[status]}"'
-    if carrier is not None:
-        text += f',"carrier":{quoted(carrier)}'
-    return text
-
-
-@lru_cache(maxsize=4_096)
-def _batch(batch: int) -> str:
-    return f',"batch":"{encode("bat", batch)}"'
-
-
-@lru_cache(maxsize=4_096)
-def _reason(code: str, carrier_code: str | None) -> str:
-    reason = REASONS.get(code)
-    if reason is None:  # a carrier's profile named a code of its own
-        return f',"reason":{{"code":{quoted(code)}}}'
-    middle = "" if carrier_code is None else f'"carrier_code":{quoted(carrier_code)},'
-    permanent = "true" if reason.permanent else "false"
-    return (
-        f',"reason":{{"code":{quoted(code)},"permanent":{permanent},'
-        f'{middle}"text":{quoted(reason.text)}}}'
-    )
-
-
-def status_event(
-    message: int,
+def status_events(
+    subjects: Sequence[Subject],
     account: str,
     status: int,
-    sequence: int,
-    number: int,
     at: int,
     *,
     batch: int | None = None,
     carrier: str | None = None,
-    client_ref: str | None = None,
     reason: str | None = None,
     carrier_code: str | None = None,
-    metadata: dict[str, str] | None = None,
-    parts: Sequence[tuple[int, int, str | None]] = (),
-) -> str:
-    """One event; `parts` are (part, status, carrier_code)."""
-    text = (
-        f'{{"message":"{encode("msg", message)}{_head(account, status, carrier)}'
-        f',"sequence":{sequence},"to":"+{number}","at":"{stamp(at)}"'
-    )
+    metadata: Mapping[int, str] | None = None,
+    parts: Mapping[int, Sequence[PartFate]] | None = None,
+) -> list[str]:
+    """An event for each message. `metadata` is JSON by content, `parts` fates by message; either
+    may lack entries."""
+    head = _head(account, status, carrier)
+    tail = f'","at":"{stamp(at)}"'
     if batch is not None:
-        text += _batch(batch)
-    if client_ref is not None:
-        text += f',"client_ref":{quoted(client_ref)}'
+        tail += f',"batch":"{encode("bat", batch)}"'
     if reason is not None:
-        text += _reason(reason, carrier_code)
-    if metadata:
-        text += f',"metadata":{msgspec.json.encode(metadata).decode()}'
-    if parts:
-        text += f',"parts":[{",".join(_part(*part) for part in parts)}]'
-    return text + "}"
+        tail += _reason(reason, carrier_code)
+    heads, tails, quoted = _heads, _tails, encode_basestring
+    if not metadata and not parts:
+        return [
+            f'{{"message":"{heads[s.id >> 15]}{tails[s.id & 0x7FFF]}{head}{s.sequence + 1}'
+            f',"to":"+{s.number}{tail}}}'
+            if s.client_ref is None
+            else f'{{"message":"{heads[s.id >> 15]}{tails[s.id & 0x7FFF]}{head}{s.sequence + 1}'
+            f',"to":"+{s.number}{tail},"client_ref":{quoted(s.client_ref)}}}'
+            for s in subjects
+        ]
+    events: list[str] = []
+    for s in subjects:
+        text = f'{{"message":"{encode("msg", s.id)}{head}{s.sequence + 1},"to":"+{s.number}{tail}'
+        if s.client_ref is not None:
+            text += f',"client_ref":{quoted(s.client_ref)}'
+        own = None if metadata is None else metadata.get(s.content)
+        if own is not None:
+            text += f',"metadata":{own}'
+        fates = None if parts is None else parts.get(s.id)
+        if fates:
+            text += f',"parts":[{",".join(_part(*fate) for fate in fates)}]'
+        events.append(text + "}")
+    return events
+
+
+def _json(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+@lru_cache(maxsize=4_096)
+def _head(account: str, status: int, carrier: str | None) -> str:
+    text = f'","account":{_json(account)},"status":"{STATUS_NAMES[status]}"'
+    if carrier is not None:
+        text += f',"carrier":{_json(carrier)}'
+    return text + ',"sequence":'
+
+
+@lru_cache(maxsize=4_096)
+def _reason(code: str, carrier_code: str | None) -> str:
+    middle = "" if carrier_code is None else f',"carrier_code":{_json(carrier_code)}'
+    reason = REASONS.get(code)
+    if reason is None:  # a carrier's profile named a code of its own
+        return f',"reason":{{"code":{_json(code)}{middle}}}'
+    permanent = "true" if reason.permanent else "false"
+    return (
+        f',"reason":{{"code":{_json(code)},"permanent":{permanent}{middle}'
+        f',"text":{_json(reason.text)}}}'
+    )
 
 
 def _part(part: int, status: int, carrier_code: str | None) -> str:
-    code = "" if carrier_code is None else f',"carrier_code":{_name(carrier_code)}'
+    code = "" if carrier_code is None else f',"carrier_code":{_json(carrier_code)}'
     return f'{{"part":{part},"status":"{STATUS_NAMES[status]}"{code}}}'

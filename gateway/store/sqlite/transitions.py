@@ -19,39 +19,82 @@ from gateway.metrics import FINISHED
 from gateway.model import FINAL, STATUS_NAMES, Status
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack
-from gateway.store.sqlite.status_events import TYPE, status_event
+from gateway.store.sqlite.rows import Row
+from gateway.store.sqlite.status_events import TYPE, PartFate, Subject, status_events
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
-FEW_GROUPS: Final = 4
-"""Up to so many distinct (status, time, reason ...) a statement each is cheaper than one statement
-with a row for each message (1.9 us against 2.7 us a message); a list usually has one or two."""
+FEW_STEPS: Final = 4
+"""Up to so many steps a statement each is cheaper than one statement with a row for each message
+(1.9 us against 2.7 us a message); a list usually has one or two."""
 
 IS_FINAL: Final = tuple(status in FINAL for status in Status)
 
+Key = tuple[int, int, int, int, int, int | None, int, str | None, str | None]
+"""The arguments of a `Step`: messages that agree in them take it together."""
 
-class Change(msgspec.Struct):
-    """A message's step to a status that needs nothing more from us: sent, or final."""
 
-    id: int
-    before: int
-    after: int
-    at: int
-    account: int
-    source: int
-    content: int
-    number: int
-    sequence: int
-    """Before the change."""
-    client_ref: str | None
-    carrier: int | None = None
-    """None: as it was."""
-    attempts: int = 0
-    """Added to what it was."""
-    reason: str | None = None
-    carrier_code: str | None = None
-    parts: Sequence[tuple[int, int, str | None]] = ()
-    """Of a multipart message that is final: (part, status, carrier_code)."""
+class Step:
+    """Some messages' step to a status that needs nothing more from us: sent, or final."""
+
+    __slots__ = (
+        "account", "after", "at", "attempts", "before", "carrier", "carrier_code", "parts",
+        "reason", "source", "subjects",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        account: int,
+        source: int,
+        before: int,
+        after: int,
+        at: int,
+        carrier: int | None,
+        attempts: int,
+        reason: str | None,
+        carrier_code: str | None,
+    ) -> None:
+        """`carrier` None leaves it as it was; `attempts` is added to what it was."""
+        self.account = account
+        self.source = source
+        self.before = before
+        self.after = after
+        self.at = at
+        self.carrier = carrier
+        self.attempts = attempts
+        self.reason = reason
+        self.carrier_code = carrier_code
+        self.subjects: list[Subject] = []
+        self.parts: dict[int, Sequence[PartFate]] = {}
+        """Of multipart messages that are final: what became of each part, by message."""
+
+
+class Steps(dict[Key, Step]):
+    """Steps of one call; no message is in two of them."""
+
+    def __missing__(self, key: Key) -> Step:
+        step = self[key] = Step(*key)
+        return step
+
+    def add(
+        self,
+        row: Row,
+        after: int,
+        at: int,
+        *,
+        reason: str | None = None,
+        carrier_code: str | None = None,
+        carrier: int | None = None,
+        parts: Sequence[PartFate] = (),
+    ) -> None:
+        """The step of one message as read."""
+        step = self[
+            row.account, row.source, row.status, after, at,
+            row.carrier if carrier is None else carrier, 0, reason, carrier_code,
+        ]  # fmt: skip
+        step.subjects.append(row)
+        if parts:
+            step.parts[row.id] = parts
 
 
 SENT: Final = """
@@ -102,36 +145,35 @@ def count(connection: sqlite3.Connection, deltas: Counter[tuple[int, int]]) -> N
 def write(
     transaction: Transaction,
     memory: Memory,
-    changes: Sequence[Change],
+    steps: Steps,
     deltas: Counter[tuple[int, int]] | None = None,
 ) -> None:
-    """Make the changes, count them, and tell of them.
+    """Take the steps, count them, and tell of them.
 
     The caller has made sure that each is legal, and takes care of `sources` and `leased`. With
     `deltas` the counts are only added there, for the caller to write.
     """
-    if not changes:
+    if not steps:
         return
     connection = transaction.connection
-    _rows(connection, changes)
+    _rows(connection, steps)
     own = Counter[tuple[int, int]]() if deltas is None else deltas
     ended: Counter[int] = Counter()
     batches: set[int] = set()
-    for change in changes:
-        final = IS_FINAL[change.after]
-        if final:
-            ended[change.after] += 1
-        if change.source > 0:
-            own[change.source, change.before] -= 1
-            own[change.source, change.after] += 1
-            if final:
-                batches.add(change.source)
+    for step in steps.values():
+        n = len(step.subjects)
+        if step.source > 0:
+            own[step.source, step.before] -= n
+            own[step.source, step.after] += n
+        if IS_FINAL[step.after]:
+            ended[step.after] += n
+            batches.add(step.source)
     if deltas is None:
         count(connection, own)
-    announce(transaction, memory, changes)
+    announce(transaction, memory, steps.values())
 
     def committed() -> None:
-        memory.touched |= batches
+        memory.touched.update(batch for batch in batches if batch > 0)
         for status, n in ended.items():
             memory.metrics.count(FINISHED, n, STATUS_NAMES[status])
 
@@ -139,58 +181,52 @@ def write(
         transaction.after_commit(committed)
 
 
-def announce(transaction: Transaction, memory: Memory, changes: Iterable[Change]) -> None:
-    """Write the events of changes that are written."""
+def announce(transaction: Transaction, memory: Memory, steps: Iterable[Step]) -> None:
+    """Write the events of steps that are taken."""
     names = memory.names
-    contents = memory.contents.get(transaction.connection, {change.content for change in changes})
+    contents = memory.contents.get(
+        transaction.connection, {s.content for step in steps for s in step.subjects}
+    )
+    metadata = {
+        content.id: msgspec.json.encode(content.metadata).decode()
+        for content in contents.values()
+        if content.metadata
+    }
     events: dict[int, list[str]] = defaultdict(list)
     at = 0
-    for change in changes:
-        source = change.source
-        content = contents.get(change.content)
-        events[change.account].append(
-            status_event(
-                change.id,
-                names.name(change.account),
-                change.after,
-                change.sequence + 1,
-                change.number,
-                change.at,
-                batch=source if source > 0 else None,
-                carrier=None if change.carrier is None else names.name(change.carrier),
-                client_ref=change.client_ref,
-                reason=change.reason,
-                carrier_code=change.carrier_code,
-                metadata=None if content is None else content.metadata,
-                parts=change.parts,
-            )
+    for step in steps:
+        events[step.account] += status_events(
+            step.subjects,
+            names.name(step.account),
+            step.after,
+            step.at,
+            batch=step.source if step.source > 0 else None,
+            carrier=None if step.carrier is None else names.name(step.carrier),
+            reason=step.reason,
+            carrier_code=step.carrier_code,
+            metadata=metadata,
+            parts=step.parts,
         )
-        at = max(at, change.at)
+        at = max(at, step.at)
     for account, own in events.items():
         memory.events.add(transaction.connection, names.name(account), TYPE, own, at)
 
 
-def _rows(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for c in changes:
-        groups[c.after, c.at, c.carrier, c.attempts, c.reason, c.carrier_code].append(c.id)
-    if len(groups) <= FEW_GROUPS:
-        for (after, at, carrier, attempts, reason, code), ids in groups.items():
-            common = (at, carrier, attempts, reason_number(reason), code, pack(ids))
-            if after == Status.SENT:
+def _rows(connection: sqlite3.Connection, steps: Steps) -> None:
+    if len(steps) <= FEW_STEPS:
+        for step in steps.values():
+            ids = pack([subject.id for subject in step.subjects])
+            common = (step.at, step.carrier, step.attempts, reason_number(step.reason),
+                      step.carrier_code, ids)  # fmt: skip
+            if step.after == Status.SENT:
                 connection.execute(SENT, common)
             else:
-                connection.execute(ENDED, (after, *common))
+                connection.execute(ENDED, (step.after, *common))
         return
     flat: list[Any] = []
-    for c in changes:
-        flat += (
-            c.id,
-            c.after,
-            c.at,
-            c.carrier,
-            c.attempts,
-            reason_number(c.reason),
-            c.carrier_code,
-        )
+    for step in steps.values():
+        reason = reason_number(step.reason)
+        for subject in step.subjects:
+            flat += (subject.id, step.after, step.at, step.carrier, step.attempts, reason,
+                     step.carrier_code)  # fmt: skip
     EACH.run(connection, flat)
