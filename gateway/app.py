@@ -1,0 +1,228 @@
+"""The composition root: which parts there are, in what order they start, reload and stop.
+
+Reads as the table of contents of the product. Owns the only clock. Everything below gets what it
+needs as an argument.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from config.load import ConfigProblems, load
+from config.settings import Carrier, Settings
+from gateway import log
+from gateway import metrics as m
+from gateway.admission import Checks
+from gateway.admission.numbering import Numbering
+from gateway.admission.uploads import Uploads
+from gateway.admission.world import World
+from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.profile import Profile
+from gateway.errors import AldisError, StoreTooNew, StoreUnavailable
+from gateway.events import Events
+from gateway.housekeeping import Housekeeping
+from gateway.ingress.http import HttpApi
+from gateway.ingress.http.ports import CarrierStatus
+from gateway.ingress.ops import Binds, OpsServer
+from gateway.model import UNKNOWN_POLICY, Category, OnUnknown
+from gateway.returns import Returns
+from gateway.routing import RoutingTable
+from gateway.store.sqlite import SqliteStore
+from protocol.pdu import Pdu
+
+VERSION: Final = "0.1.0"
+
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds between offers of the interpreter lock. The store's thread waits for it behind a busy
+loop: at Python's default of 5 ms its rate falls to a tenth."""
+GC_THRESHOLD: Final = (50_000, 20, 100)
+"""Garbage collections by number of new objects. The default of 700 runs a hundred times in a list
+of 10,000 messages, none of which holds a cycle."""
+
+logger = logging.getLogger("aldis")
+
+
+def clock() -> int:
+    """UTC in microseconds."""
+    return time.time_ns() // 1000
+
+
+class App:
+    """One gateway."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Puts the parts together; opens nothing. Construct it inside the event loop."""
+        self.settings = settings
+        self.metrics = m.Metrics()
+        self.store = SqliteStore(settings.store, settings.gateway.node, self.metrics, clock)
+        self.world = World(Numbering(), RoutingTable(settings.route), self.store)
+        self.returns = Returns(self.store, self.metrics, clock)
+        self.dispatcher = Dispatcher(settings, self.store, self.metrics, self._on_deliver, clock)
+        self.events = Events(self.store, self.metrics, settings.webhooks, clock)
+        self.http = HttpApi(
+            settings,
+            self.store,
+            Checks(self.world),
+            Uploads(self.store),
+            self.events,
+            self._carriers,
+            clock,
+            self.metrics,
+            version=VERSION,
+        )
+        self.ops = OpsServer(
+            settings.ops, self.metrics, self._check_store, self._binds, [self.http.flush]
+        )
+        self.housekeeping = Housekeeping(self.store, self.metrics, clock)
+
+    async def start(self) -> None:
+        """From the inside out: nobody is let in before what they need is there."""
+        recovered = await self.store.open(unknown_policy(self.settings.carrier), clock())
+        self._count_recovered(recovered.resent, recovered.unknown)
+        await self.returns.apply(self.settings.carrier, self.settings.account)
+        await self.events.apply(self.settings.account)
+        await self.events.start()
+        await self.dispatcher.start()
+        self.housekeeping.start()
+        await self.ops.start()
+        await self.http.start()
+        self.metrics.set(m.BUILD_INFO, 1, VERSION, platform.python_version())
+        # What lives now lives long: collections need not look at it again.
+        gc.collect()
+        gc.freeze()
+        logger.info(
+            "serving",
+            extra={"http_port": self.http.port, "ops_port": self.ops.port, "version": VERSION},
+        )
+
+    async def reload(self, settings: Settings) -> None:
+        """Apply accounts, carriers and routes; addresses and the store stay until a restart."""
+        self.settings = settings
+        self.http.configure(settings)
+        self.world.routing = RoutingTable(settings.route)
+        await self.returns.apply(settings.carrier, settings.account)
+        await self.events.apply(settings.account)
+        await self.dispatcher.apply(settings)
+        logger.info("configuration applied")
+
+    async def stop(self) -> None:
+        """From the outside in, under one deadline; nothing accepted is lost at any point."""
+        deadline = asyncio.get_running_loop().time() + self.settings.gateway.drain_timeout
+
+        def left() -> float:
+            return max(0.5, deadline - asyncio.get_running_loop().time())
+
+        logger.info("draining")
+        self.ops.draining = True
+        await self.http.stop(min(5.0, left()))
+        await self.dispatcher.drain(left() * 0.8)
+        await self.events.drain(min(5.0, left()))
+        await self.housekeeping.stop()
+        await self.ops.stop()
+        await self.store.close()
+        logger.info("stopped")
+
+    async def _on_deliver(self, profile: Profile, pdus: list[Pdu]) -> list[int]:
+        return await self.returns.take(profile.name, pdus)
+
+    async def _check_store(self) -> object:
+        return await self.store.recall("readiness")
+
+    def _carriers(self) -> list[CarrierStatus]:
+        return list(self.dispatcher.status())
+
+    def _binds(self) -> list[Binds]:
+        return [Binds(one.name, one.bound, one.wanted) for one in self.dispatcher.status()]
+
+    def _count_recovered(self, resent: int, unknown: int) -> None:
+        if not resent and not unknown:
+            return
+        logger.warning("leases of the last run", extra={"resent": resent, "unknown": unknown})
+        self.metrics.count(m.POSSIBLE_DUPLICATES, resent, "before restart")
+        self.metrics.count(m.OUTCOME_UNKNOWN, resent + unknown, "before restart", "restart")
+
+
+def unknown_policy(carriers: tuple[Carrier, ...]) -> Callable[[str, str], OnUnknown]:
+    """What to do with a submission nobody answered: the carrier's word, else the category's."""
+    words = {carrier.name: carrier.on_unknown for carrier in carriers}
+
+    def policy(carrier: str, category: str) -> OnUnknown:
+        for name, word in words.get(carrier, {}).items():
+            if name == category:
+                return OnUnknown(word)
+        return UNKNOWN_POLICY[Category(category)]
+
+    return policy
+
+
+async def serve(settings: Settings, path: Path | None) -> int:
+    """Start, wait for signals, stop; returns the exit code."""
+    app = App(settings)
+    try:
+        await app.start()
+    except (AldisError, OSError) as error:
+        logger.error("cannot start: %s", error)
+        return 3 if isinstance(error, StoreTooNew | StoreUnavailable) else 1
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def end() -> None:
+        if stopping.is_set():
+            logger.warning("second signal: leaving at once")
+            # Accepted messages are on disk; what is on the wire is unknown, as after a crash.
+            sys.stderr.flush()
+            loop.stop()
+        stopping.set()
+
+    def again() -> None:
+        task = loop.create_task(_reload(app, path))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGTERM, end)
+    loop.add_signal_handler(signal.SIGINT, end)
+    loop.add_signal_handler(signal.SIGHUP, again)
+    await stopping.wait()
+    await app.stop()
+    return 0
+
+
+async def _reload(app: App, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        await app.reload(load(path))
+    except ConfigProblems as error:
+        # The configuration in force stays: a typing error must not stop traffic.
+        for problem in error.problems:
+            logger.error("configuration refused: %s", problem)
+    except AldisError as error:
+        logger.error("configuration refused: %s", error)
+    except Exception:
+        logger.exception("reload failed")
+        app.metrics.count(m.TASK_ERRORS, 1, "reload")
+
+
+def run(settings: Settings, path: Path | None = None) -> int:
+    """`aldis serve`."""
+    log.set_up(settings.log.level, settings.log.format)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.set_threshold(*GC_THRESHOLD)
+    try:
+        return uvloop.run(serve(settings, path))
+    except RuntimeError as error:
+        if "stopped" in str(error):  # the second signal
+            return 130
+        raise
