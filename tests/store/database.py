@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gateway.ids import IdSource
 from gateway.model import Status
+from gateway.store.contract import Delivery
+from gateway.store.sqlite.deliveries import take
 from gateway.store.sqlite.event_log import EventLog
+from gateway.store.sqlite.log_reading import prepare
 from gateway.store.sqlite.names import ACCOUNT, CARRIER, LANE, Names
 from gateway.store.sqlite.schema import migrate, open_reader, open_writer
+from gateway.store.sqlite.writer import Transaction
 
 NOW = 1_800_000_000_000_000
 """2027-01-15T08:00:00Z"""
@@ -139,6 +144,18 @@ class Database:
             "INSERT OR REPLACE INTO meta VALUES ('indexed_to', :last)",
         ):
             self.writer.execute(statement, values)
+
+
+def next_deliveries(
+    connection: sqlite3.Connection,
+    wanted: Mapping[int, int],
+    now: int,
+    new_ids: Callable[[int, int], list[int]],
+) -> list[Delivery]:
+    """Prepare and take on one connection."""
+    answer, moved = take(Transaction(connection), prepare(connection, wanted), now, new_ids)
+    assert moved == []
+    return answer
 
 
 def plan(connection: sqlite3.Connection, sql: str) -> list[str]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 
 import pytest
-from database import HOUR, NOW, SECOND, Database
+from database import HOUR, NOW, SECOND, Database, next_deliveries
 from test_webhooks import endpoint
 
 from gateway.store.contract import Delivered, DeliveryState
 from gateway.store.sqlite.deliveries import (
     deliveries,
     due_deliveries,
-    next_deliveries,
     replay,
     settle_deliveries,
+    take,
 )
-from gateway.store.sqlite.webhooks import put_webhook
+from gateway.store.sqlite.log_reading import prepare
+from gateway.store.sqlite.webhooks import delete_webhook, put_webhook
+from gateway.store.sqlite.writer import Transaction
 
 
 @pytest.fixture
@@ -207,3 +209,16 @@ def test_a_delivered_one_can_be_sent_again_by_id(db):
     assert replay(db.writer, 1, NOW, since=0) == 0
     assert replay(db.writer, 1, NOW, ids=[one.id]) == 1
     assert [again.body for again in due_deliveries(db.reader, 1, NOW, 5)] == [one.body]
+
+
+def test_a_cursor_that_moved_meanwhile_gives_nothing_twice(db):
+    put_webhook(db.writer, endpoint(), db.names)
+    put_webhook(db.writer, endpoint(2), db.names)
+    db.log(2)
+    prepared = prepare(db.reader, {1: 1, 2: 1, 3: 1})
+    assert len(next_deliveries(db.writer, {1: 1}, NOW, db.new_ids)) == 1
+    taken, moved = take(Transaction(db.writer), prepared, NOW, db.new_ids)
+    assert ([one.webhook for one in taken], moved) == ([2], [1])
+    delete_webhook(db.writer, 2)
+    assert take(Transaction(db.writer), prepared, NOW, db.new_ids) == ([], [1])
+    assert len(deliveries(db.reader, 1, None, 9)) == 1

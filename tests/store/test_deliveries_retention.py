@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from database import HOUR, NOW, Database
+from database import HOUR, NOW, Database, next_deliveries
 from test_webhooks import endpoint
 
 from gateway.store.contract import Delivered, DeliveryState
 from gateway.store.sqlite.deliveries import (
     deliveries,
     due_deliveries,
-    next_deliveries,
     replay,
     settle_deliveries,
 )
-from gateway.store.sqlite.log_retention import GONE, STEP_CHUNKS, prune
+from gateway.store.sqlite.log_retention import GONE, STEP_CHUNKS, STEP_EVENTS, prune
 from gateway.store.sqlite.webhooks import put_webhook
 
 OLD, LATER = NOW, NOW + HOUR
@@ -42,11 +41,18 @@ def test_old_chunks_go_the_newest_stays(db):
     assert positions(db) == [3]  # never 1 again: a cursor at 2 would have passed it over
 
 
-def test_many_chunks_take_several_steps(db):
-    for _ in range(STEP_CHUNKS + 2):
-        db.log(1, at=OLD)
-    assert prune(db.writer, LATER, LATER, db.names).more
-    assert not prune(db.writer, LATER, LATER, db.names).more
+@pytest.mark.parametrize(("chunks", "events"), [(STEP_CHUNKS + 2, 1), (22, 500)])
+def test_many_chunks_take_several_steps(db, chunks, events):
+    db.writer.execute("BEGIN")
+    for _ in range(chunks):
+        db.log(events, at=OLD)
+    db.writer.execute("COMMIT")
+    steps = [prune(db.writer, LATER, LATER, db.names).more]
+    left = len(positions(db))
+    assert 0 < chunks - left < chunks and (chunks - left) * events <= STEP_EVENTS + 500
+    while steps[-1]:
+        steps.append(prune(db.writer, LATER, LATER, db.names).more)
+    assert len(steps) > 1
     assert len(positions(db)) == 1
 
 

@@ -14,6 +14,7 @@ from gateway.store.sqlite import (
     inbound,
     keys,
     linking,
+    log_reading,
     log_retention,
     queries,
     search,
@@ -29,7 +30,10 @@ SORTS = {
 }
 
 SEEKS = {
-    ("deliveries", "CHUNKS"): "COVERING INDEX events_by_type (account=? AND type=? AND position>?)",
+    (
+        "log_reading",
+        "CHUNKS",
+    ): "COVERING INDEX events_by_type (account=? AND type=? AND position>?)",
     ("deliveries", "DUE"): "INDEX deliveries_due (webhook=? AND next_at<?)",
     ("deliveries", "REPLAY_SINCE"): "INDEX deliveries_dead (webhook=? AND id>?)",
     ("deliveries", "SETTLE"): "deliveries USING INTEGER PRIMARY KEY (rowid=?)",
@@ -64,6 +68,7 @@ MODULES = (
     inbound,
     keys,
     linking,
+    log_reading,
     log_retention,
     queries,
     search,

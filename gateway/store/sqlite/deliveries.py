@@ -1,33 +1,27 @@
-"""Deliveries: cut from the event log, tried until they are taken or given up, replayed.
+"""Deliveries: taken from the event log, tried until they arrive or are given up, replayed.
 
-In: how many deliveries each endpoint can take, and what tries came to. Out: deliveries with their
-bodies. When to try again and what counts as taken is the caller's judgement.
+In: stretches of the log for endpoints (`log_reading`), and what tries came to. Out: deliveries.
+When to try again and what counts as taken is the caller's judgement.
 
-A delivery is a stretch of the log (`cutting.Cut`), not a copy of it: its body is put together from
-the chunks at every try, the same octets each time. It is written, and the endpoint's cursor moved,
-in one transaction, so a crash neither loses an event nor gives it two deliveries.
+A delivery is a stretch of the log, not a copy of it: its body is put together from the chunks at
+every try, the same octets each time. It is written, and the endpoint's cursor moved, in one
+transaction, so a crash neither loses an event nor gives it two deliveries.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from gateway.ids import first_id_at
-from gateway.store.contract import Delivered, Delivery, DeliveryState, Webhook
-from gateway.store.sqlite.cutting import BATCH_EVENTS, Chunk, Cursor, Cut, cut, log_type
+from gateway.store.contract import Delivered, Delivery, DeliveryState
+from gateway.store.sqlite.cutting import Cursor, Cut
+from gateway.store.sqlite.log_reading import Bodies, Prepared
 from gateway.store.sqlite.packed import pack, unpack
-
-
-class _Endpoint(msgspec.Struct, array_like=True):
-    id: int
-    account: int
-    position: int
-    skip: int
-    spec: Webhook
+from gateway.store.sqlite.writer import Transaction
 
 
 class _Row(msgspec.Struct, array_like=True):
@@ -65,38 +59,12 @@ class _Row(msgspec.Struct, array_like=True):
         )
 
 
-_endpoints: Final = msgspec.json.Decoder(list[_Endpoint])
-_chunks: Final = msgspec.json.Decoder(list[Chunk])
-_types: Final = msgspec.json.Decoder(list[str])
-_events: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_cursors: Final = msgspec.json.Decoder(list[tuple[int, int, int]])
 _rows: Final = msgspec.json.Decoder(list[_Row])
 
-ENDPOINTS: Final = """
-SELECT json_group_array(json_array(w.id, w.account, w.position, w.skip, json(w.spec)))
+CURSORS: Final = """
+SELECT json_group_array(json_array(w.id, w.position, w.skip))
 FROM json_each(?) AS j CROSS JOIN webhooks AS w ON w.id = j.value
-"""
-TYPES: Final = """
-WITH RECURSIVE t (type) AS (
-    SELECT min(type) FROM events WHERE account = ?1
-    UNION ALL
-    SELECT (SELECT min(type) FROM events WHERE account = ?1 AND type > t.type)
-    FROM t WHERE t.type IS NOT NULL
-)
-SELECT json_group_array(type) FROM t WHERE type IS NOT NULL
-"""
-"""The types an account has in the log: one seek for each, however many events there are."""
-
-CHUNKS: Final = """
-SELECT json_group_array(json_array(position, type, count)) FROM (
-    SELECT position, type, count FROM events
-    WHERE account = ? AND type = ? AND position >= ? ORDER BY position LIMIT ?
-)
-"""
-BODY: Final = """
-SELECT CAST(group_concat(body, ',') AS BLOB), sum(count) FROM (
-    SELECT body, count FROM events
-    WHERE account = ? AND type = ? AND position BETWEEN ? AND ? ORDER BY position
-)
 """
 INSERT: Final = """
 INSERT INTO deliveries (id, webhook, type, events, first_position, skip, last_position,
@@ -158,40 +126,42 @@ REPLAY_SINCE: Final = f"""
 """
 
 
-def next_deliveries(
-    connection: sqlite3.Connection,
-    wanted: Mapping[int, int],
+def take(
+    transaction: Transaction,
+    prepared: Sequence[Prepared],
     now: int,
     new_ids: Callable[[int, int], list[int]],
-) -> list[Delivery]:
-    """Cut up to `wanted[webhook]` deliveries for each endpoint and move its cursor.
+) -> tuple[list[Delivery], list[int]]:
+    """Store what was prepared as pending deliveries and move the cursors behind it.
 
-    They are pending and due at once (`next_at` is `now`). Endpoints that are not active, or that
-    are unknown, get none.
+    They are due at once (`next_at` is `now`). The second list names the endpoints whose cursor is
+    not where it was read any more (retention moved it, or another call): they got none, and what
+    they are due has to be prepared anew.
     """
+    connection = transaction.connection
+    ids = pack([one.webhook for one in prepared])
+    cursors = {
+        webhook: Cursor(position, skip)
+        for webhook, position, skip in unpack(connection, _cursors, CURSORS, ids)
+    }
     answer: list[Delivery] = []
     written: list[tuple[int, int, str, int, int, int, int]] = []
     advanced: list[tuple[int, int, int]] = []
-    for endpoint in unpack(connection, _endpoints, ENDPOINTS, pack(list(wanted))):
-        if endpoint.spec.state != "active":
+    for one in prepared:
+        if cursors.get(one.webhook) != one.before:
             continue
-        cuts, cursor = _cut(connection, endpoint, wanted[endpoint.id])
-        if not cuts:
-            continue
-        advanced.append((endpoint.id, cursor.position, cursor.skip))
-        bodies = _Bodies(connection, endpoint.account)
-        for identifier, one in zip(new_ids(len(cuts), now), cuts, strict=True):
-            body = bodies.of(one)
-            assert body is not None  # nothing is pruned while this transaction runs
+        advanced.append((one.webhook, one.after.position, one.after.skip))
+        fresh = new_ids(len(one.cuts), now)
+        for identifier, cut, body in zip(fresh, one.cuts, one.bodies, strict=True):
             written.append(
-                (identifier, endpoint.id, one.type, one.events, one.first, one.skip, one.last)
+                (identifier, one.webhook, cut.type, cut.events, cut.first, cut.skip, cut.last)
             )
             answer.append(
                 Delivery(
                     id=identifier,
-                    webhook=endpoint.id,
-                    type=one.type,
-                    events=one.events,
+                    webhook=one.webhook,
+                    type=cut.type,
+                    events=cut.events,
                     attempts=0,
                     next_at=now,
                     state=DeliveryState.PENDING,
@@ -202,7 +172,8 @@ def next_deliveries(
     if written:
         connection.execute(INSERT, (pack(written), now))
         connection.execute(ADVANCE, (pack(advanced),))
-    return answer
+    taken = {webhook for webhook, _, _ in advanced}
+    return answer, [webhook for webhook in cursors if webhook not in taken]
 
 
 def due_deliveries(
@@ -215,7 +186,7 @@ def due_deliveries(
     rows = unpack(connection, _rows, DUE, webhook, now, limit)
     if not rows:
         return []
-    bodies = _Bodies(connection, rows[0].account)
+    bodies = Bodies(connection, rows[0].account)
     found = [(row, bodies.of(row.cut())) for row in rows]
     return [row.public(body) for row, body in found if body is not None]
 
@@ -259,51 +230,3 @@ def replay(
     if since is not None:
         changed += connection.execute(REPLAY_SINCE, (now, webhook, first_id_at(since))).rowcount
     return changed
-
-
-def _cut(
-    connection: sqlite3.Connection, endpoint: _Endpoint, wanted: int
-) -> tuple[list[Cut], Cursor]:
-    """The endpoint's next deliveries. Each type it wants is sought on its own, so what lies
-    between costs nothing."""
-    webhook = endpoint.spec
-    types = webhook.types or unpack(connection, _types, TYPES, endpoint.account)
-    most = wanted * BATCH_EVENTS if webhook.batched else wanted
-    chunks: list[Chunk] = []
-    for kind in dict.fromkeys(types):
-        of_kind: list[Chunk] = unpack(
-            connection, _chunks, CHUNKS, endpoint.account, kind, endpoint.position, most
-        )
-        chunks += of_kind
-    chunks.sort(key=lambda chunk: chunk.position)
-    cursor = Cursor(endpoint.position, endpoint.skip)
-    return cut(chunks, cursor, batched=webhook.batched, wanted=wanted)
-
-
-class _Bodies:
-    """Puts bodies together; reads a chunk once for neighbours that share it."""
-
-    __slots__ = ("_account", "_connection", "_events", "_stretch")
-
-    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
-        self._connection = connection
-        self._account = account
-        self._stretch: tuple[str, int, int] | None = None
-        self._events: list[msgspec.Raw] = []
-
-    def of(self, one: Cut) -> bytes | None:
-        """The events as a JSON array; None if they have left the log."""
-        stretch = (log_type(one.type), one.first, one.last)
-        if stretch != self._stretch:
-            row = self._connection.execute(BODY, (self._account, *stretch)).fetchone()
-            body, count = row
-            if body is None:
-                return None
-            if one.skip == 0 and one.events == count:
-                return b"[" + bytes(body) + b"]"
-            self._events = _events.decode(b"[" + bytes(body) + b"]")
-            self._stretch = stretch
-        events = self._events[one.skip : one.skip + one.events]
-        if len(events) < one.events:
-            return None
-        return b"[" + b",".join(bytes(event) for event in events) + b"]"

@@ -52,6 +52,7 @@ from gateway.store.sqlite import (
     inbound,
     keys,
     lease,
+    log_reading,
     number_index,
     opt_outs,
     queries,
@@ -403,11 +404,18 @@ class SqliteStore:
         )
 
     async def next_deliveries(self, wanted: Mapping[int, int], now: int) -> list[Delivery]:
-        return await self._writer.call(
-            "next_deliveries",
-            lambda t: deliveries.next_deliveries(t.connection, wanted, now, self.new_ids),
-            sum(wanted.values()),
-        )
+        answer: list[Delivery] = []
+        while prepared := await self._reader.call(
+            "next_deliveries", partial(log_reading.prepare, wanted=wanted)
+        ):
+            taken, moved = await self._writer.call(
+                "next_deliveries",
+                partial(deliveries.take, prepared=prepared, now=now, new_ids=self.new_ids),
+                sum(len(one.cuts) for one in prepared),
+            )
+            answer += taken
+            wanted = {webhook: wanted[webhook] for webhook in moved}
+        return answer
 
     async def due_deliveries(self, webhook: int, now: int, limit: int) -> list[Delivery]:
         return await self._reader.call(
