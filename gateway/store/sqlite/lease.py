@@ -65,6 +65,7 @@ class _Call:
         self.deltas: Counter[tuple[int, int]] = Counter()
         self.contents: dict[int, Content] = {}
         self.ended = Steps()
+        self.handled: dict[tuple[int, int], set[int]] = {}
 
     def demand(self, demand: Demand) -> list[Leased]:
         """Take for one carrier."""
@@ -117,11 +118,17 @@ class _Call:
         """Take up to `want` messages of one source; returns PDUs used and whether to ask again."""
         account = self.memory.names.name(source.account)
         batch = source.source if source.source > 0 else None
+        # What this call has dealt with is still due in the file: it is written when the demand, or
+        # the call, is through.
+        handled = self.handled.setdefault((source.lane, source.source), set())
+        limit = want + len(handled)
         rows = unpack(
             self.connection, _rows, DUE, name, account, batch,
-            source.lane, source.source, self.now, want,
+            source.lane, source.source, self.now, limit,
         )  # fmt: skip
-        exhausted = len(rows) < want
+        exhausted = len(rows) < limit
+        if handled:
+            rows = [row for row in rows if row.id not in handled][:want]
         used = 0
         blocked: _Row | None = None
         good: list[_Row] = []
@@ -129,6 +136,7 @@ class _Call:
         for row, reason in self._judged(rows, source.account):
             if reason is not None:
                 self._end(row, source, reason)
+                handled.add(row.id)
                 gone += 1
             elif (
                 used + row.parts <= want
@@ -140,6 +148,7 @@ class _Call:
             else:
                 blocked = row
                 break
+        handled.update(row.id for row in good)
         self._leave(source, len(good) + gone, good)
         sources = self.memory.sources
         sources.served(source)
