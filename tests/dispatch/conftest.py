@@ -1,8 +1,4 @@
-"""A dispatcher between a store and simulated operators on loopback.
-
-The store stands in for the contract's `lease`, `settle` and `settle_late` only, in memory, so that
-a test sees every result; what a real store does with them is held by its own suite.
-"""
+"""A dispatcher between a real store on a file and simulated operators on loopback."""
 
 from __future__ import annotations
 
@@ -10,26 +6,28 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.smsc import Behaviour, SimulatedSmsc
-from config.settings import Carrier, Duration, Route, Settings
+from config.settings import Carrier, Duration, Route, Settings, StoreSettings
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.profile import Profile
 from gateway.errors import StoreUnavailable
 from gateway.metrics import Metrics
-from gateway.model import Status
+from gateway.model import Encoding, OnUnknown, Status
 from gateway.store.contract import (
     Content,
     Demand,
     LateAnswer,
     Lease,
-    Leased,
-    QueueDepth,
+    NewMessage,
     Settled,
+    Submission,
 )
+from gateway.store.sqlite import SqliteStore
 from protocol.pdu import Pdu
 
 
@@ -37,20 +35,20 @@ def utc_now() -> int:
     return time.time_ns() // 1000
 
 
-class Waiting:
-    """A message in the fake store."""
+class WatchedStore(SqliteStore):
+    """The SQLite store on a file, with what passes through `lease` and `settle` kept for the test.
 
-    def __init__(self, message: Leased, due: int) -> None:
-        self.message = message
-        self.due = due
+    `away` plays a full disk: `lease` and `settle` raise StoreUnavailable, `refused` counts them.
+    """
 
-
-class MemoryStore:
-    """What dispatch sees of a store, with everything that passed kept for the test."""
-
-    def __init__(self) -> None:
-        self.contents: dict[int, Content] = {}
-        self.waiting: dict[int, Waiting] = {}
+    def __init__(self, path: Path, metrics: Metrics) -> None:
+        super().__init__(
+            StoreSettings(path=str(path / "aldis.db"), synchronous="NORMAL"),
+            0,
+            metrics,
+            utc_now,
+            strict=True,
+        )
         self.leased: dict[int, str] = {}
         self.results: list[Settled] = []
         self.late: list[LateAnswer] = []
@@ -58,49 +56,42 @@ class MemoryStore:
         self.demands: list[Demand] = []
         self.away = False
         self.refused = 0
-        self._next_id = 0
-        self._listeners: list[Callable[[], None]] = []
         self._watchers: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # ---- for tests
 
-    def put(
+    async def put(
         self,
         numbers: Sequence[int],
         text: str = "Hello",
         *,
         lane: str = "main/bulk",
         category: str = "service",
-        sender: str = "ALDIS",
         parts: int = 1,
         due: int = 0,
         deadline: int | None = None,
-        variables: Sequence[str] | None = None,
-        **content: Any,
     ) -> list[int]:
         """Queue one message per number, all of one content; returns their ids."""
-        self._next_id += 1
-        identifier = self._next_id
-        self.contents[identifier] = Content(
-            identifier, "acme", sender, text, category, templated=variables is not None, **content
-        )
         now = utc_now()
-        ids = []
-        for index, number in enumerate(numbers):
-            self._next_id += 1
-            ids.append(self._next_id)
-            message = Leased(
-                self._next_id, identifier, number, parts, 0, 1,
-                now + 3_600_000_000 if deadline is None else deadline,
-                lane, "acme", None, None if variables is None else variables[index], None, now,
-            )  # fmt: skip
-            self.waiting[message.id] = Waiting(message, due)
-        self._work()
+        content, *ids = self.new_ids(len(numbers) + 1, now)
+        messages = [
+            NewMessage(
+                identifier, number, lane, Status.QUEUED, due or now,
+                now + 3_600_000_000 if deadline is None else deadline, parts, Encoding.GSM,
+            )
+            for identifier, number in zip(ids, numbers, strict=True)
+        ]  # fmt: skip
+        await self.accept([Submission(Content(content, "acme", "ALDIS", text, category), messages)])
         return ids
 
     def of(self, status: Status) -> list[Settled]:
         """Results with this status."""
         return [result for result in self.results if result.status == status]
+
+    @property
+    def waiting(self) -> int:
+        """Messages in any lane."""
+        return sum(depth.waiting for depth in self.depths())
 
     async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
         """Return once `condition` holds; it is looked at after every call of the contract."""
@@ -114,78 +105,36 @@ class MemoryStore:
         """Wait for so many messages taken by operators."""
         await self.until(lambda: len(self.of(Status.SENT)) >= count, timeout)
 
-    # ---- the contract
+    # ---- what is watched
 
     async def lease(self, demands: Sequence[Demand], now: int) -> Lease:
-        await asyncio.sleep(0)
         self._refuse_while_away()
         self.demands += demands
-        taken: list[list[Leased]] = []
-        contents: dict[int, Content] = {}
-        for demand in demands:
-            mine: list[Leased] = []
-            left = demand.parts
-            for lane in demand.lanes:
-                for waiting in [w for w in self.waiting.values() if w.message.lane == lane]:
-                    message = waiting.message
-                    if waiting.due > now:
-                        continue
-                    if message.parts > left and not (demand.idle and not mine):
-                        break
-                    left -= message.parts
-                    del self.waiting[message.id]
-                    self.leased[message.id] = demand.carrier
-                    contents[message.content] = self.contents[message.content]
-                    mine.append(message)
-            taken.append(mine)
-        lanes = {lane for demand in demands for lane in demand.lanes}
-        dues = [w.due for w in self.waiting.values() if w.message.lane in lanes]
+        lease = await super().lease(demands, now)
+        for demand, messages in zip(demands, lease.taken, strict=True):
+            self.leased.update((message.id, demand.carrier) for message in messages)
         self._changed()
-        return Lease(taken, contents, min(dues, default=None))
+        return lease
 
     async def settle(self, results: Sequence[Settled]) -> None:
-        await asyncio.sleep(0)
         self._refuse_while_away()
+        await super().settle(results)
         self.calls.append(list(results))
-        again = False
         for result in results:
-            message = result.message
-            assert self.leased.pop(message.id) == result.carrier, "settled twice, or by another"
+            assert self.leased.pop(result.message.id) == result.carrier, "settled twice"
             self.results.append(result)
-            if result.status == Status.QUEUED:
-                again = True
-                message.attempts, message.lane = result.attempts, result.lane
-                message.sequence += 1
-                self.waiting[message.id] = Waiting(message, result.due)
-        if again:
-            self._work()
         self._changed()
 
     async def settle_late(self, answers: Sequence[LateAnswer]) -> None:
+        await super().settle_late(answers)
         self.late += answers
         self._changed()
-
-    def depths(self) -> list[QueueDepth]:
-        lanes = {w.message.lane for w in self.waiting.values()}
-        return [
-            QueueDepth(lane, sum(w.message.lane == lane for w in self.waiting.values()), None)
-            for lane in sorted(lanes)
-        ]
-
-    def on_work(self, listener: Callable[[], None]) -> None:
-        self._listeners.append(listener)
-
-    # ---- within
 
     def _refuse_while_away(self) -> None:
         if self.away:
             self.refused += 1
             self._changed()
             raise StoreUnavailable("away")
-
-    def _work(self) -> None:
-        for listener in self._listeners:
-            listener()
 
     def _changed(self) -> None:
         for watcher in list(self._watchers):
@@ -239,7 +188,7 @@ def settings(*carriers: Carrier, routes: Sequence[Route] | None = None) -> Setti
 class World:
     """A running dispatcher with everything around it."""
 
-    def __init__(self, store: MemoryStore, metrics: Metrics, port: Port) -> None:
+    def __init__(self, store: WatchedStore, metrics: Metrics, port: Port) -> None:
         self.store = store
         self.metrics = metrics
         self.port = port
@@ -275,19 +224,15 @@ async def smsc() -> AsyncIterator[Smsc]:
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Start]:
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Dispatchers that are drained at the end."""
     worlds: list[World] = []
 
     async def begin(configuration: Settings) -> World:
-        world = World(MemoryStore(), Metrics(), Port())
-        world.dispatcher = Dispatcher(
-            configuration,
-            world.store,  # type: ignore[arg-type]
-            world.metrics,
-            world.port,
-            utc_now,
-        )
+        metrics = Metrics()
+        world = World(WatchedStore(tmp_path, metrics), metrics, Port())
+        await world.store.open(lambda carrier, category: OnUnknown.FAIL, utc_now())
+        world.dispatcher = Dispatcher(configuration, world.store, metrics, world.port, utc_now)
         await world.dispatcher.start()
         worlds.append(world)
         return world
@@ -297,4 +242,5 @@ async def start() -> AsyncIterator[Start]:
         world.store.away = False
         world.port.open.set()
         await world.dispatcher.drain(1.0)
+        await world.store.close()
         assert not world.store.leased, "a lease was not settled"

@@ -29,7 +29,7 @@ def place(smsc: SimulatedSmsc, index: int) -> tuple[str, int, int]:
 async def test_parts_stay_together_in_order_and_within_the_window(smsc: Smsc, start: Start) -> None:
     operator = await smsc(latency=0.002, jitter=0.002)
     world = await start(settings(carrier("op1", operator, window=4, binds=2)))
-    world.store.put(NUMBERS, THREE_PARTS, parts=3)
+    await world.store.put(NUMBERS, THREE_PARTS, parts=3)
     await world.store.sent(20)
     assert operator.counters.window_peak <= 4
     for bind in {submit.bind for submit in operator.submits}:
@@ -51,9 +51,9 @@ async def test_a_message_longer_than_the_window_goes_when_the_link_is_idle(
 ) -> None:
     operator = await smsc(latency=0.002)
     world = await start(settings(carrier("op1", operator, window=2)))
-    world.store.put(NUMBERS[:3])
-    world.store.put(NUMBERS[3:4], "0123456789" * 70, parts=5)
-    world.store.put(NUMBERS[4:7])
+    await world.store.put(NUMBERS[:3])
+    await world.store.put(NUMBERS[3:4], "0123456789" * 70, parts=5)
+    await world.store.put(NUMBERS[4:7])
     await world.store.sent(7)
     assert operator.counters.window_peak == 2
     long = [i for i, s in enumerate(operator.submits) if s.destination == str(NUMBERS[3])]
@@ -68,7 +68,7 @@ async def test_a_throttled_message_is_sent_again_and_was_no_attempt(
     operator = await smsc()
     operator.script.append(status)
     world = await start(settings(carrier("op1", operator, rate=1000.0)))
-    world.store.put(NUMBERS[:5])
+    await world.store.put(NUMBERS[:5])
     await world.store.sent(5)
     assert [result.outcome for result in world.store.results] == [Outcome.SENT] * 5
     assert operator.counters.submits == 6
@@ -84,9 +84,9 @@ async def test_a_throttled_part_follows_its_message_over_the_same_link(
     operator = await smsc()
     operator.script.extend([c.ESME_ROK, c.ESME_RTHROTTLED, c.ESME_ROK])
     world = await start(settings(carrier("op1", operator, binds=2)))
-    world.store.put(NUMBERS[:1], THREE_PARTS, parts=3)
+    await world.store.put(NUMBERS[:1], THREE_PARTS, parts=3)
     await operator.until(lambda: operator.counters.submits == 3)
-    world.store.put(NUMBERS[1:3])
+    await world.store.put(NUMBERS[1:3])
     await world.store.sent(3)
     parts = [i for i, s in enumerate(operator.submits) if s.destination == str(NUMBERS[0])]
     assert [place(operator, index)[2] for index in parts] == [1, 2, 3, 2]
@@ -102,7 +102,7 @@ async def test_congestion_slows_down_and_loses_nothing(smsc: Smsc, start: Start)
     world = await start(settings(carrier("op1", operator, rate=1000.0)))
     await operator.until(lambda: len(operator.binds) == 1)
     operator.stay_silent()
-    world.store.put(NUMBERS[:1])
+    await world.store.put(NUMBERS[:1])
     await operator.until(lambda: operator.counters.silent == 1)
     operator.binds[0].send(
         SubmitSmResp(
@@ -133,7 +133,7 @@ async def test_a_failing_carrier_gets_its_attempts_and_then_the_next_one_is_aske
 ) -> None:
     failing, working = await smsc(errors={c.ESME_RSYSERR: 1.0}), await smsc()
     world = await start(over_two(carrier("op1", failing, max_attempts=2), carrier("op2", working)))
-    world.store.put(NUMBERS[:1])
+    await world.store.put(NUMBERS[:1])
     await world.store.sent(1)
     first, second, third = world.store.results
     assert (first.outcome, first.attempts, first.lane) == (Outcome.RETRY, 1, "main/bulk")
@@ -146,7 +146,7 @@ async def test_a_failing_carrier_gets_its_attempts_and_then_the_next_one_is_aske
 async def test_without_another_carrier_the_message_fails(smsc: Smsc, start: Start) -> None:
     operator = await smsc(errors={c.ESME_RSUBMITFAIL: 1.0})
     world = await start(settings(carrier("op1", operator, max_attempts=3)))
-    world.store.put(NUMBERS[:1])
+    await world.store.put(NUMBERS[:1])
     await world.store.until(lambda: bool(world.store.of(Status.FAILED)))
     assert [result.attempts for result in world.store.results[:2]] == [1, 2]
     last = world.store.results[-1]
@@ -157,7 +157,7 @@ async def test_without_another_carrier_the_message_fails(smsc: Smsc, start: Star
 async def test_a_permanent_refusal_is_final(smsc: Smsc, start: Start) -> None:
     operator = await smsc(error_of={str(NUMBERS[0]): c.ESME_RINVDSTADR})
     world = await start(settings(carrier("op1", operator)))
-    world.store.put(NUMBERS[:2])
+    await world.store.put(NUMBERS[:2])
     await world.store.until(lambda: len(world.store.results) == 2)
     (result,) = world.store.of(Status.REJECTED)
     assert result.message.number == NUMBERS[0]
@@ -173,7 +173,7 @@ async def test_a_carrier_says_what_its_own_statuses_mean(smsc: Smsc, start: Star
         "0x401": StatusRule(action="next_carrier"),
     }
     world = await start(over_two(carrier("op1", operator, status=rules), carrier("op2", other)))
-    world.store.put(NUMBERS[:2])
+    await world.store.put(NUMBERS[:2])
     await world.store.sent(1)
     (refused,) = world.store.of(Status.REJECTED)
     assert (refused.reason, refused.carrier_code) == ("mass_mailing_refused", "0x00000400")
@@ -185,7 +185,7 @@ async def test_one_refused_part_decides_over_those_taken(smsc: Smsc, start: Star
     operator = await smsc()
     operator.script.extend([c.ESME_ROK, c.ESME_RINVDSTADR, c.ESME_RTHROTTLED])
     world = await start(settings(carrier("op1", operator)))
-    world.store.put(NUMBERS[:1], THREE_PARTS, parts=3)
+    await world.store.put(NUMBERS[:1], THREE_PARTS, parts=3)
     await world.store.until(lambda: len(world.store.results) == 1)
     assert world.store.results[0].status == Status.REJECTED
     assert operator.counters.submits == 3
@@ -195,7 +195,7 @@ async def test_no_answer_is_resent_when_the_policy_says_so(smsc: Smsc, start: St
     operator = await smsc()
     operator.stay_silent()
     world = await start(settings(carrier("op1", operator, response_timeout=Duration(0.1))))
-    world.store.put(NUMBERS[:1], category="transactional", lane="main/otp")
+    await world.store.put(NUMBERS[:1], category="transactional", lane="main/otp")
     await world.store.sent(1)
     first, second = world.store.results
     assert (first.outcome, first.status) == (Outcome.UNKNOWN, Status.QUEUED)
@@ -218,8 +218,8 @@ async def test_no_answer_is_the_end_when_the_policy_says_so(smsc: Smsc, start: S
             )
         )
     )
-    world.store.put(NUMBERS[:1], category="advertising")
-    world.store.put(NUMBERS[1:2], category="transactional")
+    await world.store.put(NUMBERS[:1], category="advertising")
+    await world.store.put(NUMBERS[1:2], category="transactional")
     await world.store.until(lambda: len(world.store.results) == 2)
     assert {result.status for result in world.store.results} == {Status.UNKNOWN}
     assert world.metric("aldis_possible_duplicates_total", carrier="op1") == 0
@@ -232,7 +232,7 @@ async def test_a_message_nobody_ever_answers_is_not_resent_for_ever(
     world = await start(
         settings(carrier("op1", operator, response_timeout=Duration(0.05), max_attempts=2))
     )
-    world.store.put(NUMBERS[:1])
+    await world.store.put(NUMBERS[:1])
     await world.store.until(lambda: bool(world.store.of(Status.UNKNOWN)))
     assert operator.counters.submits == 2
 
@@ -240,7 +240,7 @@ async def test_a_message_nobody_ever_answers_is_not_resent_for_ever(
 async def test_a_late_answer_reaches_the_store(smsc: Smsc, start: Start) -> None:
     operator = await smsc(silence=1.0, late_after=0.2)
     world = await start(settings(carrier("op1", operator, response_timeout=Duration(0.05))))
-    (message,) = world.store.put(NUMBERS[:1], category="advertising")
+    (message,) = await world.store.put(NUMBERS[:1], category="advertising")
     await world.store.until(lambda: bool(world.store.late))
     assert [result.status for result in world.store.results] == [Status.UNKNOWN]
     (late,) = world.store.late
@@ -256,7 +256,7 @@ async def test_a_late_answer_completes_a_message_that_still_waits_for_others(
     operator = await smsc()
     operator.script.extend([SILENT, c.ESME_RTHROTTLED])
     world = await start(settings(carrier("op1", operator, response_timeout=Duration(0.1))))
-    world.store.put(NUMBERS[:1], "0123456789" * 20, parts=2, category="advertising")
+    await world.store.put(NUMBERS[:1], "0123456789" * 20, parts=2, category="advertising")
     await world.store.until(lambda: len(world.store.results) == 1)
     # with part 1 unknown the throttled part is not sent again
     assert world.store.results[0].status == Status.UNKNOWN
@@ -268,8 +268,8 @@ async def test_a_cut_link_leaves_the_sent_unknown_and_gives_the_rest_back(
 ) -> None:
     operator = await smsc(latency=60.0)
     world = await start(settings(carrier("op1", operator, window=2)))
-    world.store.put(NUMBERS[:2], category="advertising")
-    world.store.put(NUMBERS[2:12], category="advertising")
+    await world.store.put(NUMBERS[:2], category="advertising")
+    await world.store.put(NUMBERS[2:12], category="advertising")
     await operator.until(lambda: operator.counters.submits == 2)
     await world.store.until(lambda: len(world.store.leased) > 2)
     prefetched = len(world.store.leased) - 2
@@ -288,7 +288,7 @@ async def test_a_cut_link_leaves_the_sent_unknown_and_gives_the_rest_back(
 async def test_results_of_one_read_are_one_call(smsc: Smsc, start: Start) -> None:
     operator = await smsc(latency=0.05)
     world = await start(settings(carrier("op1", operator, window=200)))
-    world.store.put(list(range(46700000000, 46700000100)))
+    await world.store.put(list(range(46700000000, 46700000100)))
     await world.store.sent(100)
     assert len(world.store.calls) <= 3
 
@@ -296,11 +296,11 @@ async def test_results_of_one_read_are_one_call(smsc: Smsc, start: Start) -> Non
 async def test_results_survive_a_store_that_is_away(smsc: Smsc, start: Start) -> None:
     operator = await smsc(latency=0.05)
     world = await start(settings(carrier("op1", operator)))
-    world.store.put(NUMBERS[:3])
+    await world.store.put(NUMBERS[:3])
     await operator.until(lambda: operator.counters.submits == 3)
     world.store.away = True
     await operator.until(lambda: operator.counters.answered == 3)
-    world.store.put(NUMBERS[3:5])
+    await world.store.put(NUMBERS[3:5])
     await world.store.until(lambda: world.store.refused >= 2)
     assert operator.counters.submits == 3, "leased from a store that cannot take results"
     world.store.away = False

@@ -24,7 +24,7 @@ async def test_as_many_binds_as_asked_for_with_our_credentials(smsc: Smsc, start
     operator = await smsc(credentials={"aldis": "secret"})
     world = await start(settings(carrier("op1", operator, binds=3, window=7)))
     await bound(operator, 3)
-    world.store.put(NUMBERS)
+    await world.store.put(NUMBERS)
     await world.store.sent(10)
     status = world.statuses()["op1"]
     assert (status.bound, status.wanted, status.window) == (3, 3, 21)
@@ -50,7 +50,7 @@ async def test_hosts_are_tried_in_turn(smsc: Smsc, start: Start) -> None:
         operator = await smsc()
         hosts = (closed, f"127.0.0.1:{operator.port}")
         world = await start(settings(carrier("op1", operator, hosts=hosts)))
-        world.store.put(NUMBERS[:1])
+        await world.store.put(NUMBERS[:1])
         await world.store.sent(1)
     assert world.metric("aldis_reconnects_total", carrier="op1", result="failed") == 1
 
@@ -60,7 +60,7 @@ async def test_an_operator_that_never_answers_the_bind_is_given_up(
 ) -> None:
     silent, operator = await smsc(bind_silence=True), await smsc()
     world = await start(settings(carrier("op1", silent, operator, connect_timeout=Duration(0.05))))
-    world.store.put(NUMBERS[:1])
+    await world.store.put(NUMBERS[:1])
     await world.store.sent(1)
     assert silent.counters.connections == 1
 
@@ -73,7 +73,7 @@ async def test_a_lost_link_comes_back(
     world = await start(settings(carrier("op1", operator)))
     for round_ in range(3):
         await bound(operator)
-        world.store.put(NUMBERS[round_ : round_ + 1])
+        await world.store.put(NUMBERS[round_ : round_ + 1])
         await world.store.sent(round_ + 1)
         operator.hang_up()
         await bound(operator, 0)
@@ -105,7 +105,7 @@ async def test_a_transmitter_and_a_receiver_for_each_bind(smsc: Smsc, start: Sta
     operator = await smsc(receipts={"DELIVRD": 1.0})
     world = await start(settings(carrier("op1", operator, bind="tx+rx")))
     await bound(operator, 2)
-    world.store.put(NUMBERS)
+    await world.store.put(NUMBERS)
     await world.store.sent(10)
     await operator.until(lambda: operator.counters.delivers_acknowledged == 10)
     assert {bind.bound_by for bind in operator.binds} == {c.BIND_TRANSMITTER, c.BIND_RECEIVER}

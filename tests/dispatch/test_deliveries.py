@@ -28,7 +28,7 @@ async def test_a_deliver_sm_is_answered_after_the_port_has_returned(
     assert isinstance(pdu, DeliverSm)
     assert pdu.short_message == b"STOP"
     # submits go on meanwhile, and their answers pass the unanswered deliver_sm
-    world.store.put([46700000001])
+    await world.store.put([46700000001])
     await world.store.sent(1)
     assert operator.counters.delivers_acknowledged == 0
     world.port.open.set()

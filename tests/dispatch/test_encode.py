@@ -24,10 +24,8 @@ def encoder(**changes: Any) -> Encoder:
 
 
 def content(text: str, **changes: Any) -> Content:
-    return Content(
-        **{"id": 1, "account": "acme", "sender": "ALDIS", "text": text, "category": "service"}
-        | changes
-    )
+    given: dict[str, Any] = {"id": 1, "account": "acme", "sender": "ALDIS", "category": "service"}
+    return Content(text=text, **(given | changes))
 
 
 def leased(number: int = 46700000001, deadline: int = NOW + HOUR, vars: str | None = None

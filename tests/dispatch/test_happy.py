@@ -11,7 +11,7 @@ async def test_every_message_is_sent_once_and_settled_with_its_operator_id(
     operator = await smsc()
     world = await start(settings(carrier("op1", operator)))
     numbers = list(range(46700000000, 46700000500))
-    world.store.put(numbers, "Hej på dig")
+    await world.store.put(numbers, "Hej på dig")
     await world.store.sent(500)
     assert sorted(int(s.destination) for s in operator.submits) == numbers
     assert {s.text for s in operator.submits} == {"Hej på dig"}
