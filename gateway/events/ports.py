@@ -53,6 +53,10 @@ class Outbox(Protocol):
         """Pending deliveries, those due first before others."""
         ...
 
+    def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:
+        """Tell of commits that wrote events."""
+        ...
+
     async def settle_deliveries(self, results: Sequence[Delivered]) -> None:
         """Write what tries came to."""
         ...

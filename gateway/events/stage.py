@@ -79,6 +79,7 @@ class Events:
             self._clock,
             self._call_later or asyncio.get_running_loop().call_later,
         )
+        self._store.on_event(self.on_event)
         await self._refresh()
         self._watcher = asyncio.create_task(self._watch(), name="webhooks")
 
@@ -96,7 +97,7 @@ class Events:
             await self._refresh()
 
     def on_event(self, counts: Mapping[str, int]) -> None:
-        """The log got events: how many for each account. For `Store.on_event`."""
+        """The log got events: how many for each account; `start` has the store call it."""
         by_account = self._by_account
         for account, count in counts.items():
             for endpoint in by_account.get(account, ()):
