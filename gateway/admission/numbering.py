@@ -61,6 +61,8 @@ class Numbering:
         bare = raw.translate(_PUNCTUATION)
         signed = bare[:1] == "+"
         digits = bare[1:] if signed else bare
+        if not digits:
+            return 0, None, "invalid_number", "there is no number"
         if not (digits.isdecimal() and digits.isascii()):
             return 0, None, "invalid_number", "has characters no phone number has"
         if signed:
