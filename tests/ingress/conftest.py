@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from config.settings import Account, Http, Key, Route, Settings, StoreSettings, Webhooks
+from config.settings import Account, Http, Key, Route, Scope, Settings, StoreSettings, Webhooks
 from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
 from gateway.admission.uploads import Uploads
@@ -45,7 +45,7 @@ class Clock:
         self.now += int(seconds * SECOND)
 
 
-class Tested(msgspec.Struct):
+class Posted(msgspec.Struct):
     """What a test POST came to."""
 
     status: int
@@ -57,11 +57,11 @@ class Endpoints:
     """Where test events would be posted."""
 
     def __init__(self) -> None:
-        self.result = Tested(204, "", 0.02)
+        self.result = Posted(204, "", 0.02)
         self.tested: list[int] = []
         self.changes = 0
 
-    async def test(self, webhook: int) -> Tested:
+    async def test(self, webhook: int) -> Posted:
         self.tested.append(webhook)
         return self.result
 
@@ -87,9 +87,10 @@ class Rig:
     """The API and everything around it."""
 
     def __init__(self, directory: Path, numbering: Numbering, http: dict[str, Any]) -> None:
+        self.directory = directory
         self.clock = Clock()
         self.metrics = Metrics()
-        both = ("messages:write", "messages:read")
+        both: tuple[Scope, Scope] = ("messages:write", "messages:read")
         self.settings = Settings(
             http=Http(port=0, **http),
             store=StoreSettings(path=str(directory / "aldis.db"), synchronous="NORMAL"),

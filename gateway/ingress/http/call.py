@@ -200,6 +200,10 @@ class Call:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes; 408 when it stalls."""
         content = self.request.content
+        if self.request.headers.get("Expect", "").lower() == "100-continue":
+            # Asked for only now (RFC 9110 §10.1.1): whoever was refused has sent nothing yet.
+            await self.request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.request.writer.output_size = 0
         while True:
             try:
                 async with asyncio.timeout(STALL):

@@ -247,9 +247,6 @@ class HttpApi:
         if not route.takes_body:
             return await route.handler(call)
         call.media = _media(request, route)
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
         field = request.headers.get("Idempotency-Key") if route.idempotent else None
         if field is None:
             return await route.handler(call)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from gateway.errors import REASONS
+from gateway.ingress.http.openapi import document
+from gateway.ingress.http.problem import PROBLEMS
+from gateway.ingress.http.routes import ROUTES
+from gateway.model import STATUS_NAMES, BatchState
+from tests.ingress.client import KEY, Client
+from tests.ingress.conftest import ADMIN, OTHER, READER
+
+
+async def test_it_is_valid_openapi(client: Client) -> None:
+    described = (await client.get("/openapi.json", key=None)).json
+    assert list(OpenAPIV31SpecValidator(described).iter_errors()) == []
+    assert described["info"]["version"] == "1.2.3"
+    served = {(route.method.lower(), route.path) for route in ROUTES}
+    told = {(verb, path) for path, verbs in described["paths"].items() for verb in verbs}
+    assert told == served
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [
+        operation["operationId"]
+        for operations in document(ROUTES, "1")["paths"].values()
+        for operation in operations.values()
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_the_table_names_our_statuses_and_reasons() -> None:
+    described = document(ROUTES, "1")
+    status = described["components"]["schemas"]["MessageOut"]["properties"]["status"]
+    assert sorted(status["enum"]) == sorted(STATUS_NAMES)
+    state = described["components"]["schemas"]["BatchOut"]["properties"]["status"]
+    assert sorted(state["enum"]) == sorted(BatchState)
+    assert {one["code"] for one in described["x-problems"]} == {*PROBLEMS, *REASONS}
+    assert not set(PROBLEMS) & set(REASONS)
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.scope], ids=lambda r: r.method + r.path)
+async def test_every_route_needs_its_scope(client: Client, route: Any) -> None:
+    path = route.path.replace("{id}", f"{route.item}_0000000000000")
+    reply = await client.call(route.method, path, key=None)
+    assert (reply.status, reply.code) == (401, "missing_key")
+    keys = {
+        "messages:write": READER,
+        "messages:read": ADMIN,
+        "optouts": OTHER,
+        "admin": KEY,
+    }
+    reply = await client.call(route.method, path, key=keys[route.scope])
+    assert (reply.status, reply.code) == (403, "missing_scope")
+    assert f"`{route.scope}`" in reply.json["detail"]
+
+
+async def test_the_page_needs_nobody_else(client: Client) -> None:
+    reply = await client.get("/docs", key=None)
+    page = reply.body.decode()
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page)
+    assert "openapi.json" in page and "curl" in page
+
+
+async def test_routes_can_be_told_apart() -> None:
+    assert all(route.path.count("{id}") <= 1 for route in ROUTES)
+    for route in ROUTES:
+        steps = route.path.split("/")
+        assert "{id}" not in steps or steps.index("{id}") == 3
+        assert bool(route.item) == ("{id}" in steps)
