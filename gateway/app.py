@@ -33,8 +33,7 @@ from gateway.errors import AldisError, StoreTooNew, StoreUnavailable
 from gateway.events import Events
 from gateway.housekeeping import Housekeeping
 from gateway.ingress.http import HttpApi
-from gateway.ingress.http.ports import CarrierStatus
-from gateway.ingress.ops import Binds, OpsServer
+from gateway.ingress.ops import OpsServer
 from gateway.model import UNKNOWN_POLICY, Category, OnUnknown
 from gateway.returns import Returns
 from gateway.routing import RoutingTable
@@ -76,13 +75,13 @@ class App:
             Checks(self.world),
             Uploads(self.store),
             self.events,
-            self._carriers,
+            self.dispatcher.status,
             clock,
             self.metrics,
             version=VERSION,
         )
         self.ops = OpsServer(
-            settings.ops, self.metrics, self._check_store, self._binds, [self.http.flush]
+            settings.ops, self.metrics, self._check_store, self.dispatcher.status, [self.http.flush]
         )
         self.housekeeping = Housekeeping(self.store, self.metrics, clock)
 
@@ -138,12 +137,6 @@ class App:
 
     async def _check_store(self) -> object:
         return await self.store.recall("readiness")
-
-    def _carriers(self) -> list[CarrierStatus]:
-        return list(self.dispatcher.status())
-
-    def _binds(self) -> list[Binds]:
-        return [Binds(one.name, one.bound, one.wanted) for one in self.dispatcher.status()]
 
     def _count_recovered(self, resent: int, unknown: int) -> None:
         if not resent and not unknown:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from gateway.dispatch.outgoing import Body, Context
 from gateway.dispatch.profile import Profile
@@ -70,8 +70,8 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TCP (and TLS) is up: bind."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transport has the methods of asyncio.Transport and not the class.
+        self._transport = cast(asyncio.Transport, transport)
         profile, now = self._profile, self._loop.time()
         carrier = profile.carrier
         self._connection = Connection(
