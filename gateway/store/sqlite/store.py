@@ -451,6 +451,21 @@ class SqliteStore:
         """Call `listener()` on the event loop after a commit that made messages leasable."""
         self._work_listeners.append(listener)
 
+    # small facts, and what an upload must know
+
+    async def remember(self, key: str, value: str) -> None:
+        await self._writer.call("remember", lambda t: facts.remember(t.connection, key, value))
+
+    async def recall(self, key: str) -> str | None:
+        return await self._reader.call("recall", lambda c: facts.recall(c, key))
+
+    async def batch_numbers(
+        self, batch: int, limit: int, cursor: int | None = None
+    ) -> tuple[list[int], int | None]:
+        return await self._reader.call(
+            "batch_numbers", lambda c: facts.batch_numbers(c, batch, limit, cursor)
+        )
+
     # keys
 
     async def put_key(self, key: ApiKey) -> None:
