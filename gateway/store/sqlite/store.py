@@ -48,6 +48,7 @@ from gateway.store.sqlite import (
     accept,
     batches,
     deliveries,
+    facts,
     idempotency,
     inbound,
     keys,
