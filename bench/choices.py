@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -48,10 +49,8 @@ async def aiosmpplib_rate(port: int, count: int, limit: float) -> dict[str, Any]
                 log_id=str(number),
             )
         )
-    try:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(done.wait(), limit)
-    except TimeoutError:
-        pass
     seconds, used = time.perf_counter() - started, time.process_time() - cpu
     await esme.stop()
     task.cancel()
