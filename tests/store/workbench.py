@@ -49,8 +49,8 @@ class Bench:
         self.work_seen = 0
         self.make()
 
-    def make(self) -> None:
-        self.store = SqliteStore(self.settings, 1, self.metrics, lambda: self.now, strict=True)
+    def make(self, *, strict: bool = True) -> None:
+        self.store = SqliteStore(self.settings, 1, self.metrics, lambda: self.now, strict=strict)
         self.store.on_event(lambda counts: self.events_seen.update(counts))
         self.store.on_work(self._worked)
 

@@ -77,8 +77,10 @@ class _Call:
                 left = self._lane(lane, name, left, taken, demand.idle)
         if taken:
             carrier = self.memory.names.intern(self.connection, CARRIER, demand.carrier)
-            self.connection.execute(TAKE, (self.now, carrier, pack([row.id for row in taken])))
             ids = [row.id for row in taken]
+            self.connection.execute(TAKE, (self.now, carrier, pack(ids)))
+            for handled in self.handled.values():
+                handled.difference_update(ids)
             leased = self.memory.leased
             leased.update(ids)
             self.transaction.on_rollback(lambda: leased.difference_update(ids))
@@ -96,10 +98,10 @@ class _Call:
             ]
             if not accounts:
                 break
-            by_account = shares(left, [sum(s.waiting for s in own) for own in accounts])
+            by_account = shares(left, [sum(s.pdus for s in own) for own in accounts])
             before = left
             for own, share in zip(accounts, by_account, strict=True):
-                for source, want in zip(own, shares(share, [s.waiting for s in own]), strict=True):
+                for source, want in zip(own, shares(share, [s.pdus for s in own]), strict=True):
                     if want <= 0 or left <= 0:
                         continue
                     used, more = self._source(
@@ -115,20 +117,25 @@ class _Call:
     def _source(
         self, source: Source, name: str, want: int, left: int, taken: list[_Row], idle: bool
     ) -> tuple[int, bool]:
-        """Take up to `want` messages of one source; returns PDUs used and whether to ask again."""
+        """Take up to `want` PDUs of one source; returns those used and whether to ask again."""
         account = self.memory.names.name(source.account)
         batch = source.source if source.source > 0 else None
         # What this call has dealt with is still due in the file: it is written when the demand, or
         # the call, is through.
         handled = self.handled.setdefault((source.lane, source.source), set())
-        limit = want + len(handled)
+        most = min(want, int(want / source.width) + 8)
+        limit = most + len(handled)
         rows = unpack(
             self.connection, _rows, DUE, name, account, batch,
             source.lane, source.source, self.now, limit,
         )  # fmt: skip
         exhausted = len(rows) < limit
         if handled:
-            rows = [row for row in rows if row.id not in handled][:want]
+            rows = [row for row in rows if row.id not in handled]
+            exhausted = exhausted and len(rows) <= most
+            rows = rows[:most]
+        if rows:
+            source.width = sum([row.parts for row in rows]) / len(rows)
         used = 0
         blocked: _Row | None = None
         good: list[_Row] = []

@@ -10,6 +10,7 @@ All of it is rebuilt at start from one scan of the index `messages_due`.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import count, islice
@@ -22,7 +23,7 @@ MAX_SOURCES: Final = 64
 class Source:
     """The messages of one source in one lane."""
 
-    __slots__ = ("account", "lane", "next_due", "ready", "source", "waiting")
+    __slots__ = ("account", "lane", "next_due", "ready", "source", "waiting", "width")
 
     def __init__(self, lane: int, account: int, source: int) -> None:
         self.lane = lane
@@ -32,6 +33,13 @@ class Source:
         self.next_due = 0
         """No message is due before; it may be later than this."""
         self.ready = False
+        self.width = 1.0
+        """Parts of a message, as the last ones leased had."""
+
+    @property
+    def pdus(self) -> int:
+        """About how many PDUs wait."""
+        return math.ceil(self.waiting * self.width)
 
 
 class _Lane:

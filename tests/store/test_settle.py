@@ -1,0 +1,225 @@
+"""Settling: every lease ends once, with its event, its parts and its place in the counts."""
+
+from __future__ import annotations
+
+import pytest
+from workbench import HOUR, SECOND, Bench
+
+from gateway.metrics import FINISHED, ILLEGAL_TRANSITIONS
+from gateway.model import IllegalTransition, Status
+from gateway.store.contract import LateAnswer, Outcome, Settled
+
+
+async def test_sent_is_told_and_the_parts_are_known(bench: Bench):
+    (identifier,) = await bench.accept(parts=2, refs=["r"], metadata={"campaign": "x"})
+    (message,) = await bench.lease()
+    bench.now += SECOND
+    await bench.sent([message])
+    (event,) = bench.events()
+    assert event.pop("message").startswith("msg_")
+    assert event.pop("to") == f"+{message.number}"
+    assert event == {
+        "account": "shop", "status": "sent", "carrier": "op1", "sequence": 2,
+        "at": "2027-01-15T08:00:01.000000Z", "client_ref": "r", "metadata": {"campaign": "x"},
+    }  # fmt: skip
+    assert bench.sql("SELECT status, due, sequence, attempts, updated FROM messages") == [
+        (Status.SENT, None, 2, 1, bench.now)
+    ]
+    (view,) = await bench.store.messages("shop", [identifier])
+    assert view is not None
+    assert [(p.part, p.carrier, p.operator_id, p.status) for p in view.part_list] == [
+        (1, "op1", f"{identifier}-1", Status.SENT), (2, "op1", f"{identifier}-2", Status.SENT),
+    ]  # fmt: skip
+    assert bench.events_seen == {"shop": 1}
+
+
+async def test_without_receipts_a_sent_message_ends_as_unknown(bench: Bench):
+    await bench.accept()
+    await bench.sent(await bench.lease(), receipts=False)
+    (event,) = bench.events()
+    assert (event["status"], event["reason"]["code"]) == ("unknown", "outcome_unknown")
+    assert bench.metric(FINISHED, "unknown") == 1
+
+
+async def test_a_retry_goes_back_to_a_lane_in_silence(bench: Bench):
+    await bench.accept(new_batch=True)
+    (message,) = await bench.lease()
+    due = bench.now + 5 * SECOND
+    await bench.store.settle(
+        [bench.result(message, Outcome.RETRY, Status.QUEUED, due=due, lane="main/bulk/op1",
+                      attempts=1, reason="network_error", carrier_code="8")]
+    )  # fmt: skip
+    assert bench.events() == []
+    assert await bench.lease(lanes=["main/bulk", "main/bulk/op1"]) == []
+    bench.now = due
+    assert await bench.lease() == []
+    (again,) = await bench.lease(lanes=["main/bulk/op1"])
+    assert (again.id, again.attempts, again.sequence) == (message.id, 1, 3)
+
+
+async def test_a_throttled_message_keeps_its_attempts(bench: Bench):
+    await bench.accept()
+    for _ in range(3):
+        (message,) = await bench.lease()
+        assert message.attempts == 0
+        await bench.store.settle([bench.result(message, Outcome.RETRY, Status.QUEUED)])
+
+
+async def test_a_failed_message_ends_with_its_reason(bench: Bench):
+    await bench.accept(new_batch=True)
+    (message,) = await bench.lease()
+    await bench.store.settle(
+        [bench.result(message, Outcome.FAILED, Status.REJECTED, reason="operator_blocked",
+                      carrier_code="0x445", attempts=1)]
+    )  # fmt: skip
+    (event,) = bench.events()
+    assert event["status"] == "rejected"
+    assert event["reason"] == {
+        "code": "operator_blocked", "permanent": True, "carrier_code": "0x445",
+        "text": "The operator blocked the message.",
+    }  # fmt: skip
+    (view,) = await bench.store.messages("shop", [message.id])
+    assert view is not None
+    assert (view.reason, view.carrier_code, view.attempts) == ("operator_blocked", "0x445", 1)
+
+
+async def test_a_reason_of_a_carriers_own_does_not_stop_the_list(bench: Bench):
+    await bench.accept(2)
+    one, two = await bench.lease()
+    await bench.store.settle(
+        [
+            bench.result(one, Outcome.FAILED, Status.FAILED, reason="weather"),
+            bench.result(two, Outcome.FAILED, Status.FAILED, reason="network_error"),
+        ]
+    )
+    assert [event["reason"]["code"] for event in bench.events()] == ["weather", "network_error"]
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN])
+async def test_an_unknown_outcome_is_told_either_way(bench: Bench, status: Status):
+    await bench.accept(new_batch=True)
+    (message,) = await bench.lease()
+    await bench.store.settle([bench.result(message, Outcome.UNKNOWN, status)])
+    (event,) = bench.events()
+    assert event["status"] == status.public
+    assert bench.statuses() == {status.public: 1}
+    if status is Status.QUEUED:
+        assert event["reason"]["code"] == "outcome_unknown"
+        (again,) = await bench.lease()
+        assert again.attempts == 1
+
+
+async def test_a_list_with_every_outcome_is_one_call(bench: Bench):
+    await bench.accept(60, new_batch=True)
+    await bench.accept(60, account="bank")
+    leased = await bench.lease(120)
+    results = []
+    for n, message in enumerate(leased):
+        at = bench.now + n  # each its own time: more steps than statements are worth
+        outcome, status = [
+            (Outcome.SENT, Status.SENT), (Outcome.RETRY, Status.QUEUED),
+            (Outcome.FAILED, Status.REJECTED), (Outcome.FAILED, Status.EXPIRED),
+            (Outcome.UNKNOWN, Status.QUEUED), (Outcome.UNKNOWN, Status.UNKNOWN),
+        ][n % 6]  # fmt: skip
+        results.append(
+            Settled(message, f"op{n % 3}", outcome, at, status, [f"id{n}"] if n % 6 == 0 else ())
+        )
+    await bench.store.settle(results)
+    assert bench.statuses() == {
+        "sent": 20, "queued": 40, "rejected": 20, "expired": 20, "unknown": 20
+    }  # fmt: skip
+    assert len(bench.events()) == 100
+    stored = dict(bench.sql("SELECT id, updated FROM messages"))
+    assert all(stored[r.message.id] == r.at for r in results)
+
+
+async def test_a_result_without_a_lease_is_counted_and_ignored(tmp_path):
+    bench = Bench(tmp_path)
+    bench.make(strict=False)
+    await bench.open()
+    await bench.accept(2)
+    one, two = await bench.lease()
+    await bench.sent([one])
+    await bench.sent([one, two])
+    await bench.store.settle([bench.result(one, Outcome.FAILED, Status.REJECTED)])
+    assert bench.statuses() == {"sent": 2}
+    assert len(bench.events()) == 2
+    assert bench.metric(ILLEGAL_TRANSITIONS, "sending", "sent") == 1
+    assert bench.metric(ILLEGAL_TRANSITIONS, "sending", "rejected") == 1
+    bench.check()
+    await bench.store.close()
+
+
+async def test_a_result_without_a_lease_raises_in_tests(bench: Bench):
+    await bench.accept()
+    leased = await bench.lease()
+    await bench.sent(leased)
+    with pytest.raises(IllegalTransition):
+        await bench.sent(leased)
+    assert bench.statuses() == {"sent": 1}
+
+
+async def test_a_late_answer_takes_a_resend_back(bench: Bench):
+    (identifier,) = await bench.accept(new_batch=True)
+    (message,) = await bench.lease()
+    await bench.store.settle([bench.result(message, Outcome.UNKNOWN, Status.QUEUED)])
+    await bench.store.settle_late([LateAnswer(identifier, "op1", 1, 1, "late-1", bench.now)])
+    assert bench.statuses() == {"sent": 1}
+    assert await bench.lease() == []
+    assert [event["status"] for event in bench.events()] == ["queued", "sent"]
+    assert [event["sequence"] for event in bench.events()] == [2, 3]
+    receipt = bench.receipt(identifier)
+    receipt.keys = ["late-1"]
+    (fate,) = await bench.receive(receipt)
+    assert fate.matched == 0
+    assert bench.statuses() == {"delivered": 1}
+
+
+async def test_a_long_resend_is_taken_back_when_every_part_was_taken(bench: Bench):
+    (identifier,) = await bench.accept(parts=3)
+    (message,) = await bench.lease()
+    await bench.store.settle(
+        [bench.result(message, Outcome.UNKNOWN, Status.QUEUED, operator_ids=["", "b", ""])]
+    )
+    await bench.store.settle_late([LateAnswer(identifier, "op1", 1, 3, "a", bench.now)])
+    assert bench.statuses() == {"queued": 1}
+    await bench.store.settle_late([LateAnswer(identifier, "op1", 3, 3, "c", bench.now)])
+    assert bench.statuses() == {"sent": 1}
+
+
+async def test_a_late_answer_during_the_resend_keeps_its_receipt(bench: Bench):
+    (identifier,) = await bench.accept()
+    (message,) = await bench.lease()
+    await bench.store.settle([bench.result(message, Outcome.UNKNOWN, Status.QUEUED)])
+    (again,) = await bench.lease()
+    await bench.store.settle_late([LateAnswer(identifier, "op1", 1, 1, "first", bench.now)])
+    receipt = bench.receipt(identifier)
+    receipt.keys = ["first"]
+    await bench.receive(receipt)
+    assert bench.statuses() == {"sending": 1}
+    await bench.sent([again])
+    assert bench.statuses() == {"delivered": 1}
+    assert [event["status"] for event in bench.events()] == ["queued", "sent", "delivered"]
+
+
+async def test_a_late_answer_to_one_given_up_finds_its_receipt(bench: Bench):
+    (identifier,) = await bench.accept(new_batch=True)
+    (message,) = await bench.lease()
+    await bench.store.settle([bench.result(message, Outcome.UNKNOWN, Status.UNKNOWN)])
+    await bench.receive(bench.receipt(identifier))  # even a receipt from before the answer
+    assert bench.statuses() == {"unknown": 1}
+    await bench.store.settle_late(
+        [LateAnswer(identifier, "op1", 1, 1, f"{identifier}-1", bench.now)]
+    )
+    assert bench.statuses() == {"delivered": 1}
+
+
+async def test_an_overdue_retry_expires_in_the_next_lease(bench: Bench):
+    await bench.accept(validity=HOUR)
+    (message,) = await bench.lease()
+    bench.now += 2 * HOUR
+    await bench.maintain()  # a leased message belongs to its link
+    assert bench.statuses() == {"sending": 1}
+    await bench.store.settle([bench.result(message, Outcome.RETRY, Status.QUEUED)])
+    assert await bench.lease() == []
+    assert bench.statuses() == {"expired": 1}
