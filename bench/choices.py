@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 
@@ -125,12 +126,13 @@ async def main() -> None:
     parser.add_argument("--redis-port", type=int, default=6379)
     parser.add_argument("--messages", type=int, default=5_000)
     options = parser.parse_args()
-    for step in (
+    steps: tuple[Callable[[], Awaitable[dict[str, Any]]], ...] = (
         lambda: aiosmpplib_rate(options.smsc_port, options.messages, 30),
         lambda: asyncio_redis_rate(options.redis_port, 20_000),
         lambda: redis_py_rate(options.redis_port, 100_000),
         lambda: redis_script_rate(options.redis_port, 200_000),
-    ):
+    )
+    for step in steps:
         try:
             print(json.dumps(await step()))
         except ImportError as error:
