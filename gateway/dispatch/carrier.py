@@ -101,7 +101,8 @@ class Carrier:
             for _ in range(profile.carrier.binds)
             for kind in kinds
         ]
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0  # uvloop's handle of a time already reached does not tell it
         self._draining = False
         self._answered = asyncio.Event()
 
@@ -115,7 +116,7 @@ class Carrier:
     @property
     def up(self) -> bool:
         """Whether some link carries submit_sm."""
-        return any(link.submits for link in self._feed.links)
+        return any([link.submits for link in self._feed.links])
 
     @property
     def empty(self) -> bool:
@@ -131,7 +132,7 @@ class Carrier:
         if self._draining or self._throttle.paused(now) or not self.up:
             return 0
         feed = self._feed
-        window = sum(link.free + link.outstanding for link in feed.links)
+        window = len(feed.links) * self.profile.carrier.window
         pace = min(
             self._throttle.rate_now(now) * PREFETCH,
             max(window, self._pace.per_second * PREFETCH * 2),
@@ -266,10 +267,11 @@ class Carrier:
     def _arm(self, at: float) -> None:
         """Keep one timer, never later than `at`; an early one only looks again."""
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._on_timer)
+        self._timer_at = at
 
     def _on_timer(self) -> None:
         self._timer = None

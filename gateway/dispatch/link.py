@@ -60,7 +60,9 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._connection: Connection | None = None
         self._writable = True
-        self._timer: asyncio.TimerHandle | None = None
+        self._submits = False
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0  # uvloop's handle of a time already reached does not tell it
         self.bound: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[str] = loop.create_future()
         self.waiting: deque[Context] = deque()
@@ -125,15 +127,14 @@ class Link(asyncio.Protocol):
     @property
     def free(self) -> int:
         """How many submit_sm may be sent now."""
-        connection = self._connection
-        if connection is None or not self._writable or connection.state not in _SUBMITTING:
+        if not self._submits or not self._writable or self._connection is None:
             return 0
-        return connection.window_free
+        return self._connection.window_free
 
     @property
     def submits(self) -> bool:
         """Whether the session is of a kind and in a state that carries submit_sm."""
-        return self._connection is not None and self._connection.state in _SUBMITTING
+        return self._submits
 
     @property
     def outstanding(self) -> int:
@@ -145,7 +146,9 @@ class Link(asyncio.Protocol):
         assert self._connection is not None
         self._connection.send_many(bodies, c.SUBMIT_SM, contexts, now)
         self._flush()
-        self._arm()
+        timer = self._timer
+        if timer is None or timer.when() > now + self._profile.timers.response:
+            self._arm()
 
     def respond(self, pdus: Sequence[Pdu], statuses: Sequence[int]) -> None:
         """Answer the requests of one read, in one write; `statuses[i]` answers `pdus[i]`."""
@@ -160,7 +163,8 @@ class Link(asyncio.Protocol):
                 groups.setdefault((pdu.command_id, status), []).append(pdu.sequence_number)
         for (command_id, status), numbers in groups.items():
             connection.respond_many(command_id | c.RESPONSE_BIT, numbers, now, status)
-        self._settle([], now)
+        self._flush()
+        self._arm()  # the last answer owed may release the peer's unbind
 
     def pause_reading(self, paused: bool) -> None:
         """Stop or go on reading; the operator's window then fills, and it waits."""
@@ -180,7 +184,9 @@ class Link(asyncio.Protocol):
             return
         now = self._loop.time()
         connection.unbind(now)
-        self._settle([], now)
+        self._submits = False
+        self._flush()
+        self._arm()
 
     def abort(self) -> None:
         """End it now; what is unanswered is reported as lost."""
@@ -194,11 +200,16 @@ class Link(asyncio.Protocol):
     # ---- between the two
 
     def _settle(self, events: list[Event], now: float) -> None:
+        others: list[Event] = []
         if events:
-            for event in self._listener.on_events(self, events, now):
+            assert self._connection is not None
+            self._submits = self._connection.state in _SUBMITTING
+            others = self._listener.on_events(self, events, now)
+            for event in others:
                 self._session_event(event)
         self._flush()
-        self._arm()
+        if others or self._timer is None:  # answers only ever move the next timer away
+            self._arm()
 
     def _session_event(self, event: Event) -> None:
         if isinstance(event, Bound):
@@ -245,10 +256,11 @@ class Link(asyncio.Protocol):
         if due is None or self.closed.done():
             return
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._timer_at <= due:
                 return
             self._timer.cancel()
         self._timer = self._loop.call_at(due, self._on_timer)
+        self._timer_at = due
 
     def _on_timer(self) -> None:
         assert self._connection is not None
