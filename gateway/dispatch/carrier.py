@@ -116,7 +116,7 @@ class Carrier:
     @property
     def up(self) -> bool:
         """Whether some link carries submit_sm."""
-        return any([link.submits for link in self._feed.links])
+        return any(link.submits for link in self._feed.links)
 
     @property
     def empty(self) -> bool:

@@ -51,16 +51,23 @@ class Feed:
 
     def room(self) -> int:
         """Places free in the windows, less what waits at the links."""
-        return sum(max(0, link.free - len(link.waiting)) for link in self.links)
+        return sum([max(0, link.free - len(link.waiting)) for link in self.links])
 
     def send(self, now: float) -> float | None:
         """Send what may leave now; returns when to try again if only the pace forbids more."""
+        if not self._held():
+            return None
         tokens = self._throttle.available(now)
         if tokens > 0:
             tokens = self._send(tokens, now)
-        if tokens > 0 or not (self.parts or any(link.waiting for link in self.links)):
+        if tokens > 0 or not self._held():
             return None
         return self._throttle.ready_at(now)
+
+    def _held(self) -> bool:
+        if self.parts:
+            return True
+        return any(link.waiting for link in self.links)
 
     def _send(self, tokens: int, now: float) -> int:
         """Send at most about `tokens` PDUs; returns how many more may leave."""

@@ -146,8 +146,7 @@ class Link(asyncio.Protocol):
         assert self._connection is not None
         self._connection.send_many(bodies, c.SUBMIT_SM, contexts, now)
         self._flush()
-        timer = self._timer
-        if timer is None or timer.when() > now + self._profile.timers.response:
+        if self._timer is None or self._timer_at > now + self._profile.timers.response:
             self._arm()
 
     def respond(self, pdus: Sequence[Pdu], statuses: Sequence[int]) -> None:
