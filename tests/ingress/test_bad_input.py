@@ -9,16 +9,32 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from gateway.admission.numbering import Numbering
+from gateway.ingress.http import call
 from tests.ingress.client import Client
 from tests.ingress.conftest import Rig
 
 GOOD: dict[str, Any] = {"from": "ACME", "to": "+79161234567", "text": "Hello"}
 
 
-@pytest.fixture
-def http() -> dict[str, Any]:
-    return {"max_body": 100_000}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+# One API for the whole module: nothing here is stored but by accident, and 150 start-ups are 10 s.
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rig(tmp_path_factory: pytest.TempPathFactory, numbering: Numbering) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path_factory.mktemp("bad"), numbering, {"max_body": 100_000})
+    await rig.start()
+    yield rig
+    await rig.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(rig: Rig) -> AsyncIterator[Client]:
+    async with rig.client() as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -272,6 +288,44 @@ async def test_a_body_that_was_announced_is_asked_for(client: Client, rig: Rig) 
     writer.write(payload)
     assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 202 ")
     writer.close()
+
+
+async def test_broken_codings(client: Client, rig: Rig) -> None:
+    reply = await client.post("/v1/messages", b"not gzip", headers={"Content-Encoding": "gzip"})
+    assert (reply.status, reply.code) == (400, "bad_request")
+    head = (
+        b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        + (client.key or "").encode()
+        + b"\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    status, _, body = await raw(rig, head + b"5\r\n{    \r\nxyz\r\n")
+    assert (status, body["code"]) == (400, "bad_request")
+
+
+async def test_bodies_that_stall(client: Client, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call, "STALL", 0.01)
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b'{"to":'
+        await asyncio.Event().wait()
+
+    reply = await client.post("/v1/messages", stalling())
+    assert (reply.status, reply.code) == (408, "request_timeout")
+
+
+async def test_all_bodies_together_have_a_limit(
+    client: Client, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "BUFFERED", 50_000)
+
+    async def large() -> AsyncIterator[bytes]:
+        yield b" " * 60_000
+        await asyncio.Event().wait()
+
+    reply = await client.post("/v1/messages", large())
+    assert (reply.status, reply.code) == (503, "overloaded")
+    assert reply.headers["Retry-After"] == "1"
+    assert (await client.post("/v1/messages", GOOD)).status == 202
 
 
 async def test_request_ids(client: Client) -> None:

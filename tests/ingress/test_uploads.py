@@ -306,6 +306,25 @@ async def test_an_upload_that_broke_off_is_sent_again(client: Client, rig: Rig, 
     assert view["counts"]["accepted"] == 3_500
 
 
+async def test_a_caller_that_goes_away_in_the_middle(client: Client, rig: Rig, path: str) -> None:
+    store = Watched(rig)
+    _, writer = await asyncio.open_connection("127.0.0.1", rig.api.port)
+    writer.write(
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.key}\r\n"
+        f"Content-Type: {NDJSON}\r\nContent-Length: 1000000\r\n\r\n".encode()
+        + b"\n".join(ndjson(1_500))
+    )
+    await store.stored.wait()
+    writer.close()
+    await writer.wait_closed()
+    while True:
+        # The server learns of it when its loop reads the end of the stream.
+        reply = await client.post(path, b"\n".join(ndjson(1_500)), media=NDJSON)
+        if reply.status != 409:
+            break
+    assert reply.json["counts"] == {"accepted": 500, "ineligible": 1_000, "malformed": 0}
+
+
 async def test_lines_are_json_objects_as_in_a_batch(client: Client) -> None:
     path = await templated(client)
     line = {"to": ["+74951234567", number(1)], "vars": {"name": "a", "n": "b"}, "client_ref": "c"}

@@ -19,7 +19,7 @@ from gateway.draft import Admission
 from gateway.ingress.http import ports, values
 from gateway.ingress.http.auth import Identity, Keyring
 from gateway.ingress.http.idempotency import Claim
-from gateway.ingress.http.problem import Problem
+from gateway.ingress.http.problem import Problem, busy_problem
 from gateway.ingress.http.tally import Tally
 from gateway.store.contract import Idempotency, Store, StoredAnswer
 
@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 STALL: Final = 60.0
 """Seconds without an octet of the body before 408; nginx waits as long (client_body_timeout)."""
+
+BUFFERED: Final = 256 << 20
+"""Octets of bodies gathered at once, over all requests: sixteen of the largest. A thousand slow
+callers with 16 MiB each would otherwise be 16 GiB."""
 
 JSON: Final = "application/json"
 
@@ -38,6 +42,7 @@ class Service:
 
     __slots__ = (
         "admission",
+        "buffered",
         "carriers",
         "clock",
         "document",
@@ -70,6 +75,8 @@ class Service:
         self.clock = clock
         self.keyring = keyring
         self.tally = Tally()
+        self.buffered = 0
+        """Octets of bodies being gathered now."""
         self.uploading: set[int] = set()
         """Batches with an upload under way: positions are counted by one at a time."""
         self.document = b""
@@ -186,16 +193,28 @@ class Call:
             if len(body) > most:
                 raise _too_large(most, str(len(body)))
         else:
-            pieces = bytearray()
-            async for chunk in self.chunks():
-                pieces += chunk
-                if len(pieces) > most:
-                    raise _too_large(most, "more")
-            body = bytes(pieces)
+            body = await self._gather(most)
         if self.claim is not None:
             self.claim.digest.update(body)
             self.claim.complete = True
         return body
+
+    async def _gather(self, most: int) -> bytes:
+        service = self.service
+        pieces = bytearray()
+        try:
+            async for chunk in self.chunks():
+                pieces += chunk
+                service.buffered += len(chunk)
+                if len(pieces) > most:
+                    raise _too_large(most, "more")
+                if service.buffered > BUFFERED:
+                    busy = busy_problem("overloaded", "too many large bodies are coming in", 1.0)
+                    busy.close = True
+                    raise busy
+            return bytes(pieces)
+        finally:
+            service.buffered -= len(pieces)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes; 408 when it stalls."""

@@ -160,10 +160,12 @@ class HttpApi:
         """Listen no more, let requests under way finish within `timeout` seconds."""
         if self._flusher is not None:
             self._flusher.cancel()
-        if self._runner is not None:
-            if self._site is not None:
-                await self._site.stop()
-            self._runner._shutdown_timeout = timeout
+        if self._runner is not None and self._site is not None:
+            await self._site.stop()
+            server = self._runner.server
+            if server is not None:
+                server.pre_shutdown()
+                await server.shutdown(timeout)
             await self._runner.cleanup()
             self._runner = None
         self.flush()
@@ -203,6 +205,11 @@ class HttpApi:
             told = problem_for(error)
             status = told.status
             return await self._tell(told, call, headers)
+        except web.RequestPayloadError:
+            # Its chunks or its compression are broken. aiohttp's text may quote the body.
+            refused = Problem("bad_request", "the body breaks off or is coded wrongly", close=True)
+            status = refused.status
+            return self._problem(refused, headers)
         except ConnectionError:
             # The caller went away; whatever was committed stays, and nobody waits for an answer.
             status = 499
