@@ -56,6 +56,8 @@ STORE_PAUSE: Final = SECOND
 FOREVER: Final = (1 << 62) - 1
 """A time after every retry: asks for the next one, due or not."""
 
+NEVER_FULL: Final = 1 << 62
+
 LOG_PAUSE: Final = 60 * SECOND
 """An endpoint that fails now and then is not worth a line each time."""
 
@@ -127,16 +129,19 @@ class Endpoint:
         """The endpoint was changed."""
         if webhook == self._webhook:
             return
-        batched = self._webhook.batched
         self._take(webhook)
-        if webhook.batched != batched:
-            self._news = self._new_news()
+        self._news = self._new_news()
+        self.forgive()
         self.look()
 
-    def look(self) -> None:
-        """Deliveries may have become due, or the endpoint may be well again."""
-        self._retry_at = 0
+    def forgive(self) -> None:
+        """Its owner did something about it: whatever it asked for or failed at, try now."""
         self._health.forgive()
+        self._wake.set()
+
+    def look(self) -> None:
+        """Deliveries may have become due."""
+        self._retry_at = 0
         self._wake.set()
 
     async def stop(self) -> None:
@@ -169,8 +174,12 @@ class Endpoint:
         self._capacity = settings.concurrency * (AHEAD if webhook.batched else AHEAD_SINGLE)
 
     def _new_news(self) -> News:
-        settings = self._shared.settings
+        settings, types = self._shared.settings, self._webhook.types
         full = settings.max_events if self._webhook.batched else 1
+        if types and body.STATUS not in types:
+            # News do not tell types, and nearly all are of statuses. Where they are not wanted
+            # the log is looked into once in `max_wait`, not for every 500 of them.
+            full = NEVER_FULL
         return News(full, round(settings.max_wait * SECOND))
 
     def _close(self) -> None:

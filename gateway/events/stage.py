@@ -106,7 +106,8 @@ class Events:
     def changed(self, account: str | None = None) -> None:
         """Endpoints were made, changed or deleted, or deliveries revived: look again.
 
-        `account` says whose; without it all endpoints ask the store what is due.
+        All endpoints ask the store what is due; those of `account` do so even if they had asked
+        to be left alone.
         """
         self._look.add(account)
         self._changed.set()
@@ -158,7 +159,9 @@ class Events:
                     self._endpoints[webhook.id] = Endpoint(webhook, self._shared)
                 else:
                     endpoint.update(webhook)
-                    if None in look or webhook.account in look:
+                    if webhook.account in look:
+                        endpoint.forgive()
+                    if look:
                         endpoint.look()
             for identifier in gone:
                 del self._endpoints[identifier]

@@ -18,6 +18,7 @@ from standardwebhooks import Webhook as Verifier
 
 from config.settings import StoreSettings
 from config.settings import Webhooks as WebhookSettings
+from gateway.errors import StoreUnavailable
 from gateway.events import Events
 from gateway.events.sign import new_secret
 from gateway.metrics import Metrics, Row
@@ -87,13 +88,14 @@ class Got:
         self.headers = dict(request.headers)
         self.body = body
         self.id = request.headers["webhook-id"]
+        self.timestamp = int(request.headers["webhook-timestamp"])
         self.signatures = request.headers["webhook-signature"].split(" ")
         transport = request.transport
         self.connection = transport.get_extra_info("peername") if transport else None
 
     def signed_with(self, secret: str) -> bool:
         """Whether one of the signatures is what the reference implementation computes."""
-        at = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
+        at = datetime.fromtimestamp(self.timestamp, UTC)
         return Verifier(secret).sign(self.id, at, self.body.decode()) in self.signatures
 
 
@@ -144,6 +146,8 @@ class WatchedStore(SqliteStore):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.broken = False
+        self.refused = asyncio.Event()
         self.results: list[Delivered] = []
         self.settle_calls = 0
         self.cut_calls = 0
@@ -151,6 +155,9 @@ class WatchedStore(SqliteStore):
         self._cut = asyncio.Condition()
 
     async def settle_deliveries(self, results: Sequence[Delivered]) -> None:
+        if self.broken:
+            self.refused.set()
+            raise StoreUnavailable("the disk is full")
         await super().settle_deliveries(results)
         self.settle_calls += 1
         self.results += results

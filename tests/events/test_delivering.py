@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from gateway.events.sign import new_secret
 from gateway.metrics import WEBHOOK_DEAD, WEBHOOK_EVENTS, WEBHOOK_POSTS
 from gateway.store.contract import DeliveryState
 
-from .conftest import SECOND, Customer, Gateway, Got, MovedClock
+from .conftest import PATIENCE, SECOND, Customer, Gateway, Got, MovedClock
 
 
 def data(got: Got) -> Any:
@@ -67,6 +68,18 @@ async def test_an_endpoint_may_have_its_events_one_by_one(
     assert all(one.signed_with(webhook.secret) for one in got)
 
 
+async def test_unwanted_events_are_not_looked_for_each_time(
+    gateway: Gateway, customer: Customer, clock: MovedClock
+) -> None:
+    await gateway.endpoint(customer.url(), types=["message.inbound"], batched=False)
+    for _ in range(5):
+        await gateway.happen(500)
+    assert gateway.store.cut_calls == 1
+    clock.move(1)
+    await gateway.store.cut(2)
+    assert customer.waiting() == 0
+
+
 async def test_only_wanted_types_come(
     gateway: Gateway, customer: Customer, clock: MovedClock
 ) -> None:
@@ -112,10 +125,11 @@ async def test_a_failure_is_repeated_up_the_ladder(
         assert result.state is DeliveryState.PENDING
         pause = (result.next_at - result.at) / SECOND
         assert rung <= pause <= rung * 1.1
-        clock.move(pause - 0.001)
-        assert customer.waiting() == 0
-        clock.move(0.001)
+        clock.move(pause - 2)
+        await gateway.store.webhooks()
+        clock.move(2)
         again = await customer.next()
+        assert again.timestamp == clock() // SECOND  # and not two seconds before
         assert (again.id, again.body) == (first.id, first.body)
         assert again.signed_with(webhook.secret)  # anew, for the time of this try
     result = await gateway.store.settled(10)
@@ -139,10 +153,11 @@ async def test_retry_after_is_obeyed_by_the_whole_endpoint(
     assert 120 <= (result.next_at - result.at) / SECOND <= 132
     await gateway.happen(500)
     clock.move(119)
-    assert customer.waiting() == 0
+    await gateway.store.webhooks()
     clock.move(13.1)
-    ids = [(await customer.next()).id for _ in range(2)]
-    assert first.id in ids
+    got = [await customer.next() for _ in range(2)]
+    assert first.id in {one.id for one in got}
+    assert {one.timestamp for one in got} == {clock() // SECOND}
 
 
 async def test_410_disables_the_endpoint(
@@ -239,15 +254,17 @@ async def test_new_deliveries_are_probes_while_an_endpoint_fails(
         await gateway.happen(500)
     for tries, pause in enumerate((1, 2), start=2):  # retries are not due before 5 s
         clock.move(pause - 0.001)
-        assert customer.waiting() == 0
+        await gateway.store.webhooks()
         clock.move(0.001)
-        ids.append((await customer.next()).id)
+        probe = await customer.next()
+        assert probe.timestamp == clock() // SECOND  # it would be one less for one too early
+        ids.append(probe.id)
         await gateway.store.settled(tries)
     assert len(set(ids)) == 3
     assert len(await gateway.deliveries(webhook)) == 3  # the other four are in the log
 
 
-async def test_a_restart_does_not_forget_replays_of_thousands(
+async def test_a_large_replay_and_news_come_side_by_side(
     gateway: Gateway, customer: Customer, clock: MovedClock
 ) -> None:
     webhook = await gateway.endpoint(customer.url(), batched=False)
@@ -279,6 +296,45 @@ async def test_replay_sends_dead_deliveries_again(
     gateway.events.changed("shop")
     again = await customer.next()
     assert (again.id, again.body) == (first.id, first.body)
+
+
+async def test_a_result_the_store_could_not_take_is_kept_and_not_posted_again(
+    gateway: Gateway, customer: Customer, clock: MovedClock
+) -> None:
+    webhook = await gateway.endpoint(customer.url())
+    gateway.store.broken = True
+    await gateway.happen(500)
+    await customer.next()
+    await asyncio.wait_for(gateway.store.refused.wait(), PATIENCE)
+    gateway.store.broken = False
+    gateway.events.changed()
+    await gateway.events.apply(())
+    clock.move(1)
+    assert (await gateway.store.settled(1)).state is DeliveryState.DELIVERED
+    assert customer.waiting() == 0
+    assert [one.attempts for one in await gateway.deliveries(webhook)] == [1]
+
+
+async def test_only_its_owner_lifts_a_pause_the_endpoint_asked_for(
+    gateway: Gateway, customer: Customer, clock: MovedClock
+) -> None:
+    async def busy(request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "3600"})
+
+    await gateway.endpoint(customer.url())
+    customer.script["/hook"].append(busy)
+    await gateway.happen(500)
+    await customer.next()
+    await gateway.store.settled(1)
+    clock.move(60)
+    await gateway.happen(500)
+    gateway.events.changed("other")
+    await gateway.events.apply(())
+    clock.move(60)
+    await gateway.store.webhooks()
+    assert customer.waiting() == 0
+    gateway.events.changed("shop")
+    await customer.next()
 
 
 async def test_results_are_settled_in_lists(

@@ -43,9 +43,9 @@ def test_a_new_secret_is_256_random_bits():
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_€", "whsec_a b!"])
 def test_what_is_no_secret_is_refused_and_not_quoted(secret):
-    with pytest.raises(ValueError, match="base64") as refused:
+    with pytest.raises(ValueError) as refused:
         key_of(secret)
-    assert secret == "" or secret == "whsec_" or secret not in str(refused.value)
+    assert str(refused.value) == "a webhook secret is `whsec_` and base64"
 
 
 def test_padding_may_be_missing():
