@@ -31,7 +31,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.ids = IdSource(1)
+        self.ids = IdSource(0)
         self.open()
 
     def open(self) -> None:

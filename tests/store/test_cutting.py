@@ -59,6 +59,13 @@ def test_small_chunks_go_together_and_whole():
     assert cursor == Cursor(6)
 
 
+def test_a_list_is_filled_to_the_last_event_but_never_over():
+    for second, together in ((200, True), (201, False)):
+        chunks = [Chunk(1, STATUS, 300), Chunk(2, STATUS, second)]
+        cuts, _ = cut(chunks, Cursor(1), batched=True, wanted=1)
+        assert cuts[0].events == (500 if together else 300)
+
+
 def test_full_chunks_go_alone():
     chunks = [Chunk(1, STATUS, BATCH_EVENTS), Chunk(2, STATUS, BATCH_EVENTS)]
     cuts, cursor = cut(chunks, Cursor(1), batched=True, wanted=1)

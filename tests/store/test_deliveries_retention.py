@@ -84,6 +84,18 @@ def test_what_an_endpoint_was_not_given_is_counted(db):
     assert [(one.webhook, one.events) for one in rest] == [(1, 1)]
 
 
+def test_what_an_endpoint_was_given_is_not_lost(db):
+    put_webhook(db.writer, endpoint(batched=False), db.names)
+    db.log(2, at=OLD)
+    db.log(3, at=OLD)
+    db.log(1, at=LATER)
+    given = next_deliveries(db.writer, {1: 3}, OLD, db.new_ids)  # one chunk and a third
+    settle_deliveries(
+        db.writer, [Delivered(one.id, DeliveryState.DELIVERED, OLD, 0, 200) for one in given]
+    )
+    assert prune(db.writer, LATER, LATER, db.names).lost == {"shop": 2}
+
+
 def test_pending_deliveries_without_events_die_and_say_why(db):
     put_webhook(db.writer, endpoint(), db.names)
     db.log(7, at=OLD)

@@ -127,15 +127,24 @@ def test_after_72_hours_a_text_is_no_reply(db, indexed):
 
 
 def test_the_newest_is_found_across_runs_and_tail(db):
-    found = []
+    content, found = db.content(), []
     for _ in range(3):
-        (last,) = db.messages(1)
+        (last,) = db.messages(1, content=content)  # the one right after what is indexed
         db.sent(last, str(last))
         found.append((last, receive(db, reply())[0].in_reply_to))
         db.index(last)
-        db.messages(5, number=79160000000, status=Status.QUEUED)
         found.append((last, receive(db, reply())[0].in_reply_to))
     assert [last for last, _ in found] == [linked for _, linked in found]
+
+
+def test_a_run_may_begin_before_the_72_hours_and_end_within(db):
+    old, young = [db.messages(1, at=at)[0] for at in (NOW, NOW + 10 * HOUR)]
+    db.messages(1, at=NOW + 20 * HOUR, number=79160000000)
+    db.sent(old, "a")
+    db.sent(young, "b")
+    db.index(young)
+    assert receive(db, reply(at=NOW + 80 * HOUR))[0].in_reply_to == young
+    assert receive(db, reply(at=NOW + 83 * HOUR))[0].in_reply_to is None
 
 
 def test_what_never_left_cannot_be_answered(db):

@@ -34,17 +34,17 @@ def find(db: Database, limit: int = 100, cursor: int | None = None, **where) -> 
 
 
 def everything(db: Database) -> dict[int, MessageView]:
-    """Two accounts, two batches among single messages, 400 messages over 40 hours."""
+    """Two accounts, two batches among single messages, 480 messages over 40 hours."""
     chance = random.Random(7)
     content = {name: db.content(name) for name in ("shop", "other")}
     batches = {n: db.content("shop", n) for n in (11, 12)}
     db.writer.execute("BEGIN")
     for hour in range(40):
-        for _ in range(5):
+        for _ in range(4):
             batch = chance.choice([None, None, 11, 12])
             account = "shop" if batch else chance.choice(["shop", "other"])
             db.messages(
-                2,
+                3,
                 account=account,
                 at=NOW + hour * HOUR,
                 content=batches[batch] if batch else content[account],
@@ -114,6 +114,13 @@ def test_every_page_is_what_a_plain_walk_finds(db, monkeypatch, indexed):
             assert found == expected, (account, where)
 
 
+def test_a_page_may_end_at_the_edge_of_the_index(db):
+    ids = db.messages(6)
+    db.index(ids[2])
+    pages = {cursor: find(db, cursor=cursor, number=79161234567) for cursor in ids}
+    assert pages == {cursor: ids[:place][::-1] for place, cursor in enumerate(ids)}
+
+
 def test_a_view_is_whole(db):
     (identifier,) = db.messages(1, carrier=db.carrier(), client_ref="x")
     db.sent(identifier, "op-id")
@@ -137,7 +144,7 @@ def test_no_step_walks_more_than_its_share(db):
 
 
 def test_a_batch_is_walked_in_order_of_acceptance(db, monkeypatch):
-    monkeypatch.setattr(search, "FIRST_STEP", 4)
+    monkeypatch.setattr(search, "FIRST_STEP", 1)
     stored = everything(db)
     for statuses in (None, [Status.FAILED], [Status.SENT, Status.FAILED], [Status.QUEUED]):
         expected = sorted(
@@ -145,7 +152,7 @@ def test_a_batch_is_walked_in_order_of_acceptance(db, monkeypatch):
             if m.batch == 11 and (statuses is None or m.status in statuses)
         )  # fmt: skip
         found: list[int] = []
-        while chunk := page(db, BatchWalk(11, statuses, 5, found[-1] if found else None, db.names)):
+        while chunk := page(db, BatchWalk(11, statuses, 2, found[-1] if found else None, db.names)):
             found += [view.id for view in chunk]
         assert found == expected
     assert page(db, BatchWalk(99, None, 5, None, db.names)) == []

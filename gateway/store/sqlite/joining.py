@@ -104,7 +104,6 @@ class Joiner:
         group.texts[part.part] = part.text
         group.account = group.account or part.account
         self.changed.add((source, key))
-        self.removed.discard((source, key))
         if len(group.texts) == part.total:
             group.done = True
             self._store(source, key, group, part.at, complete=True)

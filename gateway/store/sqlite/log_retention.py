@@ -19,7 +19,7 @@ from gateway.store.sqlite.packed import unpack
 
 STEP_CHUNKS: Final = 250
 STEP_EVENTS: Final = 5_000
-"""Chunks dropped in one step, and about the events in them: 10 ms of zeroing and freeing pages."""
+"""Chunks dropped in one step, and about the events in them: 1-5 ms of freeing pages."""
 
 STEP_DELIVERIES: Final = 500
 """Deliveries forgotten in one step."""
