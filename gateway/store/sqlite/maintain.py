@@ -72,7 +72,7 @@ class Maintenance:
             task = tasks[index]
             if task.due > now:
                 continue
-            if time.perf_counter() - started > BUDGET:
+            if dues and time.perf_counter() - started > BUDGET:
                 self._first = index
                 more = True
                 break

@@ -84,7 +84,7 @@ SELECT max(
 
 
 class SqliteStore:
-    """The contract, on one SQLite file."""
+    """The contract, on one SQLite file. Opened once: after a failed `open`, make another."""
 
     def __init__(
         self,
