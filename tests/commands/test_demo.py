@@ -291,9 +291,11 @@ def test_cells_are_masked_in_their_own_spelling(cell: str, shown: str) -> None:
 
 
 @contextmanager
-def demo(*options: str) -> Iterator[subprocess.Popen[str]]:
+def demo(directory: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, its files below `directory`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", "demo", *options],
+        env=os.environ | {"TMPDIR": str(directory)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -329,8 +331,8 @@ def lines_until(process: subprocess.Popen[str], word: str) -> list[str]:
 
 
 @SLOW
-def test_the_campaign_goes_out_and_comes_back() -> None:
-    with demo("--exit", "--port", "0") as process:
+def test_the_campaign_goes_out_and_comes_back(tmp_path: Path) -> None:
+    with demo(tmp_path, "--exit", "--port", "0") as process:
         out, err = process.communicate(timeout=150)
     assert process.returncode == 0, out + err
     lines = out.splitlines()
@@ -348,24 +350,21 @@ def test_the_campaign_goes_out_and_comes_back() -> None:
 
 
 @SLOW
-def test_ctrl_c_ends_everything() -> None:
-    with demo("--port", "0") as process:
-        lines = lines_until(process, "LOOK AROUND")
-        directory = Path(
-            next(line for line in lines if "store" in line).split("store ")[1].strip()
-        ).parent
-        assert directory.is_dir()
+def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
+    with demo(tmp_path, "--port", "0") as process:
+        lines_until(process, "LOOK AROUND")
+        assert len(list(tmp_path.iterdir())) == 1
         gateway = os.pidfd_open(child_of(process.pid))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
     assert await_end(gateway, 0)
-    assert not directory.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
-def test_a_killed_demonstration_leaves_no_gateway() -> None:
-    with demo("--port", "0") as process:
+def test_a_killed_demonstration_leaves_no_gateway(tmp_path: Path) -> None:
+    with demo(tmp_path, "--port", "0") as process:
         lines_until(process, "gateway: ")
         gateway = os.pidfd_open(child_of(process.pid))
         process.kill()
@@ -373,10 +372,10 @@ def test_a_killed_demonstration_leaves_no_gateway() -> None:
         assert await_end(gateway, 40)
 
 
-def test_a_taken_port_is_told_with_the_gateways_own_words() -> None:
+def test_a_taken_port_is_told_with_the_gateways_own_words(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        demo("--exit", "--port", str(taken.getsockname()[1])) as process,
+        demo(tmp_path, "--exit", "--port", str(taken.getsockname()[1])) as process,
     ):
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1

@@ -118,6 +118,12 @@ class _Demo:
             rates = {name: behaviour.rate for name, behaviour in OPERATORS.items()}
             click.echo("\n".join(["", *report.lines(sent, received, rates), ""]))
             wrong = report.disagreements(sent, received)
+            wrong += [f"the gateway logged an error: {message}" for message in gateway.errors]
+            wrong += [
+                f"{name}: {smsc.counters.connections} connections, {len(smsc.binds)} of them stayed"
+                for name, smsc in carriers.items()
+                if smsc.counters.connections != len(smsc.binds)
+            ]
             for sentence in wrong:
                 click.echo(f"WRONG: {sentence}", err=True)
             self._code = 0 if complete and not wrong else 1

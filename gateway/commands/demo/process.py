@@ -41,6 +41,8 @@ class Gateway:
         self._log = log
         self.tail: deque[str] = deque(maxlen=_TAIL)
         """The last lines of its log."""
+        self.errors: list[str] = []
+        """What it logged as errors: in a demonstration there is no reason for one."""
         self._serving: asyncio.Future[tuple[int, int]]
         self._process: Process
         self._reading: asyncio.Task[None]
@@ -109,6 +111,8 @@ class Gateway:
                 log.write(line)
                 log.flush()
                 self.tail.append(line.decode(errors="replace").rstrip())
+                if b'"level":"error"' in line:
+                    self.errors.append(msgspec.json.decode(line)["message"])
                 if not self._serving.done() and b'"serving"' in line:
                     self._serving.set_result(_ports(line))
         if not self._serving.done():
