@@ -172,12 +172,14 @@ def memory(pid: int) -> dict[str, int]:
 # ---- their HTTP ports
 
 
-async def request(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-    """One request to a local port; status and body."""
+async def request(
+    port: int, method: str, path: str, body: bytes = b"", headers: str = ""
+) -> tuple[int, bytes]:
+    """One request to a local port; status and body. `headers` are lines, each with its CRLF."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}"
             f"Content-Length: {len(body)}\r\n\r\n".encode()
             + body
         )

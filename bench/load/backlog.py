@@ -25,7 +25,7 @@ async def run(
         queued = site.rss
         store = site.store_size
         await site.kill_gateway()
-        ready_in = await site.start_gateway()
+        serving_in = await site.start_gateway()
         restarted = site.rss
         await site.smsc.start()
         up = time.monotonic()
@@ -47,9 +47,10 @@ async def run(
             "rss_queued_mib": queued >> 20,
             "rss_octets_per_message": round((queued - idle) / count, 1),
             "store_octets_per_message": round(store / count, 1),
-            "restart_to_ready_seconds": round(ready_in, 2),
+            "restart_to_serving_seconds": round(serving_in, 2),
             "rss_after_restart_mib": restarted >> 20,
             "carrier_up_to_bound_seconds": round(bound_in, 2),
+            "ended": after["finals"],
             "drained": drained,
             "drained_per_second": round(drained / max(1e-9, after["last_at"] - before["last_at"])),
             "cpu_us_per_message_to_drain": round(cpu_drain / max(1, drained) * 1e6, 2),

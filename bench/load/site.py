@@ -171,20 +171,25 @@ class Site:
     # ---- the gateway
 
     async def start_gateway(self) -> float:
-        """Start it; seconds until it is ready."""
+        """Start it; seconds until it serves its API, whether or not a carrier is there."""
         started = time.perf_counter()
         await self.gateway.start()
         while time.perf_counter() - started < _READY_TIMEOUT:
             if not self.gateway.running:
                 raise RuntimeError("the gateway ended while starting")
             try:
-                status, _ = await request(self.ops_port, "GET", "/readyz")
+                status, _ = await request(
+                    self.http_port,
+                    "GET",
+                    "/v1/batches?limit=1",
+                    headers=f"Authorization: Bearer {KEY}\r\n",
+                )
             except (OSError, asyncio.IncompleteReadError):
                 status = 0
             if status == 200:
                 return time.perf_counter() - started
             await asyncio.sleep(_POLL)
-        raise RuntimeError(f"the gateway was not ready within {_READY_TIMEOUT:.0f} s")
+        raise RuntimeError(f"the gateway did not serve within {_READY_TIMEOUT:.0f} s")
 
     async def kill_gateway(self) -> None:
         """kill -9."""

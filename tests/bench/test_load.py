@@ -1,13 +1,16 @@
 """The parts of the load bench that can be held to something without a whole gateway."""
 
 import json
+from collections.abc import Coroutine
 from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from bench.load import messages
 from bench.load.batch import submit_delays
+from bench.load.cli import command
 from bench.load.client import Caller
 from bench.load.report import percentiles, report
 from bench.load.site import KEY, Site, SiteSettings, configuration
@@ -141,3 +144,22 @@ def test_micro_measures_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_call_that_times_itself_is_believed() -> None:
     assert cost(lambda: 0.25) == pytest.approx(0.25)
+
+
+def test_all_runs_every_scenario_with_its_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, dict[str, object]] = {}
+
+    def run(coroutine: Coroutine[object, object, object]) -> dict[str, object]:
+        coroutine.close()
+        return {"passed": True}
+
+    def note(scenario: str, settings: dict[str, object], *_: object) -> None:
+        seen[scenario] = settings
+
+    monkeypatch.setattr("bench.load.cli.uvloop.run", run)
+    monkeypatch.setattr("bench.load.cli.report", note)
+    result = CliRunner().invoke(command, ["all"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert list(seen) == ["batch", "single", "otp", "backlog", "kill"]
+    assert seen["backlog"]["messages"] == 1_000_000
+    assert seen["otp"]["bulk"] == 500_000
