@@ -43,6 +43,7 @@ async def test_low_traffic_waits_a_second_for_company(
     await gateway.happen(3)
     clock.move(0.999)
     await gateway.happen(1)
+    await gateway.rest()
     assert customer.waiting() == 0
     clock.move(0.001)
     assert len(data(await customer.next())) == 6
@@ -74,9 +75,11 @@ async def test_unwanted_events_are_not_looked_for_each_time(
     await gateway.endpoint(customer.url(), types=["message.inbound"], batched=False)
     for _ in range(5):
         await gateway.happen(500)
+    await gateway.rest()
     assert gateway.store.cut_calls == 1
     clock.move(1)
     await gateway.store.cut(2)
+    await gateway.rest()
     assert customer.waiting() == 0
 
 
@@ -126,7 +129,7 @@ async def test_a_failure_is_repeated_up_the_ladder(
         pause = (result.next_at - result.at) / SECOND
         assert rung <= pause <= rung * 1.1
         clock.move(pause - 2)
-        await gateway.store.webhooks()
+        await gateway.rest()
         clock.move(2)
         again = await customer.next()
         assert again.timestamp == clock() // SECOND  # and not two seconds before
@@ -153,7 +156,7 @@ async def test_retry_after_is_obeyed_by_the_whole_endpoint(
     assert 120 <= (result.next_at - result.at) / SECOND <= 132
     await gateway.happen(500)
     clock.move(119)
-    await gateway.store.webhooks()
+    await gateway.rest()
     clock.move(13.1)
     got = [await customer.next() for _ in range(2)]
     assert first.id in {one.id for one in got}
@@ -170,6 +173,7 @@ async def test_410_disables_the_endpoint(
     assert (await gateway.store.settled(1)).state is DeliveryState.DEAD
     await gateway.happen(500)
     clock.move(90_000)
+    await gateway.rest()
     await gateway.stop()
     await gateway.start()
     assert customer.waiting() == 0
@@ -197,6 +201,25 @@ async def test_a_restart_in_the_middle_sends_the_same_octets_under_the_same_id(
     assert (again.id, again.body) == (first.id, first.body)
     await gateway.happen(500)
     assert (await customer.next()).id != first.id
+
+
+async def test_a_restart_does_not_hurry_a_retry(
+    gateway: Gateway, customer: Customer, clock: MovedClock
+) -> None:
+    await gateway.endpoint(customer.url())
+    customer.script["/hook"].append(500)
+    await gateway.happen(500)
+    first = await customer.next()
+    due = (await gateway.store.settled(1)).next_at
+    await gateway.stop()
+    await gateway.start()
+    gateway.events.changed("shop")
+    await gateway.rest()
+    clock.move(4)
+    await gateway.rest()
+    clock.move((due - clock()) / SECOND)
+    again = await customer.next()
+    assert (again.id, again.timestamp) == (first.id, clock() // SECOND)
 
 
 async def test_what_was_under_way_at_a_stop_goes_out_again(
@@ -254,13 +277,14 @@ async def test_new_deliveries_are_probes_while_an_endpoint_fails(
         await gateway.happen(500)
     for tries, pause in enumerate((1, 2), start=2):  # retries are not due before 5 s
         clock.move(pause - 0.001)
-        await gateway.store.webhooks()
+        await gateway.rest()
         clock.move(0.001)
         probe = await customer.next()
         assert probe.timestamp == clock() // SECOND  # it would be one less for one too early
         ids.append(probe.id)
         await gateway.store.settled(tries)
     assert len(set(ids)) == 3
+    await gateway.rest()
     assert len(await gateway.deliveries(webhook)) == 3  # the other four are in the log
 
 
@@ -331,7 +355,7 @@ async def test_only_its_owner_lifts_a_pause_the_endpoint_asked_for(
     gateway.events.changed("other")
     await gateway.events.apply(())
     clock.move(60)
-    await gateway.store.webhooks()
+    await gateway.rest()
     assert customer.waiting() == 0
     gateway.events.changed("shop")
     await customer.next()
@@ -358,5 +382,5 @@ async def test_accounts_without_endpoints_cost_no_store_call(
     clock.move(2)
     await gateway.reply("shop")
     clock.move(2)
-    await gateway.store.webhooks()
+    await gateway.rest()
     assert gateway.store.cut_calls == before == 1

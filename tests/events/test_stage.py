@@ -71,7 +71,7 @@ async def test_a_deleted_endpoint_gets_nothing_more(
     await gateway.events.apply(())
     await gateway.happen(500)
     clock.move(1000)
-    await gateway.store.webhooks()
+    await gateway.rest()
     assert customer.waiting() == 0
 
 
