@@ -108,6 +108,7 @@ class Client:
             return
         described = operation["responses"].get(str(reply.status))
         assert described is not None, f"{method} {path} -> {reply.status} is not described"
+        described = self._resolve(described)
         for name, header in described["headers"].items():
             required = self._resolve(header).get("required", False)
             assert not required or name in reply.headers

@@ -1,5 +1,5 @@
-"""A real API: real TCP, real SQLite file, real admission. Only time and what lies beyond our walls
-(the endpoint a test event is posted to, the operators' binds) are stood in for."""
+"""A real API: real TCP, real SQLite file, real admission. Only time and the
+operators' binds are stood in for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from config.settings import Account, Http, Key, Route, Scope, Settings, StoreSettings, Webhooks
@@ -15,6 +14,8 @@ from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
 from gateway.admission.uploads import Uploads
 from gateway.admission.world import World
+from gateway.dispatch.carrier import CarrierStatus
+from gateway.events import Events
 from gateway.ingress.http import HttpApi
 from gateway.metrics import Metrics
 from gateway.model import OnUnknown
@@ -45,48 +46,31 @@ class Clock:
         self.now += int(seconds * SECOND)
 
 
-class Posted(msgspec.Struct):
-    """What a test POST came to."""
-
-    status: int
-    error: str
-    seconds: float
-
-
-class Endpoints:
-    """Where test events would be posted."""
-
-    def __init__(self) -> None:
-        self.result = Posted(204, "", 0.02)
-        self.tested: list[int] = []
-        self.changes = 0
-
-    async def test(self, webhook: int) -> Posted:
-        self.tested.append(webhook)
-        return self.result
-
-    def changed(self) -> None:
-        self.changes += 1
-
-
-class Binds(msgspec.Struct):
-    """A carrier's state."""
-
-    name: str = "op"
-    bound: int = 1
-    wanted: int = 2
-    window: int = 10
-    outstanding: int = 3
-    buffered: int = 0
-    rate: float = 100.0
-    rate_now: float = 50.0
-    last_error: str = ""
+def carrier(name: str, bound: int, wanted: int, last_error: str = "") -> CarrierStatus:
+    """A carrier as dispatch would tell of it."""
+    return CarrierStatus(
+        name=name,
+        bound=bound,
+        wanted=wanted,
+        window=10 * bound,
+        outstanding=3,
+        buffered=0,
+        rate=100.0,
+        rate_now=50.0,
+        last_error=last_error,
+    )
 
 
 class Rig:
     """The API and everything around it."""
 
-    def __init__(self, directory: Path, numbering: Numbering, http: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        numbering: Numbering,
+        http: dict[str, Any],
+        webhooks: Webhooks | None = None,
+    ) -> None:
         self.directory = directory
         self.clock = Clock()
         self.metrics = Metrics()
@@ -94,7 +78,7 @@ class Rig:
         self.settings = Settings(
             http=Http(port=0, **http),
             store=StoreSettings(path=str(directory / "aldis.db"), synchronous="NORMAL"),
-            webhooks=Webhooks(),
+            webhooks=webhooks or Webhooks(),
             account=(
                 Account(
                     name="shop",
@@ -111,15 +95,16 @@ class Rig:
         )
         self.store = SqliteStore(self.settings.store, 0, self.metrics, self.clock, strict=True)
         self.admission = Checks(World(numbering, RoutingTable(self.settings.route), self.store))
-        self.endpoints = Endpoints()
-        self.binds = [Binds()]
+        # Not started: nothing is delivered to the endpoints tests make up.
+        self.events = Events(self.store, self.metrics, self.settings.webhooks, self.clock)
+        self.carriers = [carrier("op", 1, 2)]
         self.api = HttpApi(
             self.settings,
             self.store,
             self.admission,
             Uploads(self.store),
-            self.endpoints,
-            lambda: self.binds,
+            self.events,
+            lambda: self.carriers,
             self.clock,
             self.metrics,
             version="1.2.3",

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from gateway.store.contract import InboundPart
 from tests.ingress.client import Client
-from tests.ingress.conftest import ADMIN, NOW, SECOND, Binds, Rig
+from tests.ingress.conftest import ADMIN, NOW, SECOND, Rig, carrier
 
 
 async def test_carriers_as_they_stand(client: Client, rig: Rig) -> None:
-    rig.binds = [
-        Binds("up", 2, 2),
-        Binds("half", 1, 2),
-        Binds("down", 0, 2, last_error="refused: ESME_RBINDFAIL"),
+    rig.carriers = [
+        carrier("up", 2, 2),
+        carrier("half", 1, 2),
+        carrier("down", 0, 2, last_error="refused: ESME_RBINDFAIL"),
     ]
     found = (await client.get("/v1/carriers", key=ADMIN)).json["data"]
     assert [(one["name"], one["state"]) for one in found] == [

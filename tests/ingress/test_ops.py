@@ -10,7 +10,7 @@ from config.settings import Ops
 from gateway.errors import StoreUnavailable
 from gateway.ingress.ops import OpsServer
 from tests.ingress.client import Client
-from tests.ingress.conftest import Binds, Rig
+from tests.ingress.conftest import Rig, carrier
 
 
 class Store:
@@ -31,7 +31,7 @@ def store() -> Store:
 
 @pytest.fixture
 async def ops(rig: Rig, store: Store) -> AsyncIterator[OpsServer]:
-    ops = OpsServer(Ops(port=0), rig.metrics, store.check, lambda: rig.binds, [rig.api.flush])
+    ops = OpsServer(Ops(port=0), rig.metrics, store.check, lambda: rig.carriers, [rig.api.flush])
     await ops.start()
     yield ops
     await ops.stop()
@@ -50,17 +50,17 @@ async def test_alive(ops: OpsServer) -> None:
 
 
 async def test_ready_when_some_carrier_is_bound(ops: OpsServer, rig: Rig, store: Store) -> None:
-    rig.binds = []
+    rig.carriers = []
     status, body = await get(ops, "/readyz")
     assert (status, body["parts"]["carriers"]["detail"]) == (200, "none configured")
-    rig.binds = [Binds("a", 0, 2), Binds("b", 1, 2)]
+    rig.carriers = [carrier("a", 0, 2), carrier("b", 1, 2)]
     status, body = await get(ops, "/readyz")
     assert (status, body["parts"]["carriers"]["detail"]) == (200, "a 0/2, b 1/2")
-    rig.binds = [Binds("a", 0, 2)]
+    rig.carriers = [carrier("a", 0, 2)]
     status, body = await get(ops, "/readyz")
     assert (status, body["ready"], body["parts"]["carriers"]["ready"]) == (503, False, False)
     assert body["parts"]["store"]["ready"] is True
-    rig.binds, store.open = [], False
+    rig.carriers, store.open = [], False
     status, body = await get(ops, "/readyz")
     assert (status, body["parts"]["store"]) == (
         503, {"ready": False, "detail": "StoreUnavailable"},

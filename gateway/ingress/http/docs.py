@@ -90,7 +90,8 @@ const describe = (schema) =>
 const example = (given, depth = 0) => {
   const schema = resolve(given);
   if (schema.examples) return schema.examples[0];
-  if (schema.default !== undefined && schema.default !== null) return schema.default;
+  if (schema.default !== undefined && schema.default !== null && !schema.items)
+    return schema.default;
   if (schema.enum) return schema.enum[0];
   const either = schema.anyOf || schema.oneOf;
   if (either) return example(either.find((one) => one.type !== "null"), depth);
@@ -175,7 +176,8 @@ const show = (method, path, operation) => {
   for (const [media, content] of Object.entries(operation.requestBody?.content || {}))
     section.append(make("h4", { textContent: `Body: ${media}` }), fields(content.schema));
   const answers = make("tbody");
-  for (const [status, response] of Object.entries(operation.responses)) {
+  for (const [status, given] of Object.entries(operation.responses)) {
+    const response = resolve(given);
     const cell = make("td", { className: status >= 400 ? "soft" : "",
       textContent: response.description });
     for (const [media, content] of Object.entries(response.content || {}))

@@ -16,6 +16,7 @@ from gateway.ingress.http.call import Answer, Call
 from gateway.ingress.http.problem import CONTENT_TYPE, STATUSES, TITLES, ProblemDetails
 from gateway.ingress.http.route import Route
 
+NDJSON: Final = "application/x-ndjson"
 REF: Final = "#/components/schemas/{name}"
 _IN_PATH: Final = {
     "msg": "Message id, `msg_` and 13 characters.",
@@ -65,6 +66,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key, `ak_…`."}
             },
             "headers": _HEADERS,
+            "responses": {_problem_name(status): _problem(status) for status in ERRORS},
         },
         "x-problems": [
             {"code": code, "status": STATUSES[code], "title": title}
@@ -76,7 +78,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 def _schemas(routes: Sequence[Route]) -> dict[str, Any]:
     types: dict[type, None] = {ProblemDetails: None, answers.MessageOut: None}
     for route in routes:
-        for given in (route.request, *route.responses.values(), route.lines):
+        for given in (route.request, route.request_line, *route.responses.values(), route.lines):
             for kind in given if isinstance(given, tuple) else (given,):
                 if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                     types[kind] = None
@@ -108,12 +110,19 @@ def _operation(route: Route) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.takes_body:
-        schema = {"type": "string"} if route.request is None else _ref(route.request)
         operation["requestBody"] = {
             "required": True,
-            "content": {media: {"schema": schema} for media in route.media},
+            "content": {media: {"schema": _body(route, media)} for media in route.media},
         }
     return operation
+
+
+def _body(route: Route, media: str) -> dict[str, Any]:
+    if route.request is not None:
+        return _ref(route.request)
+    if media == NDJSON and route.request_line is not None:
+        return _ref(route.request_line)
+    return {"type": "string"}
 
 
 def _name(route: Route) -> str:
@@ -147,6 +156,10 @@ def _parameters(route: Route) -> Iterable[dict[str, Any]]:
         }
 
 
+ERRORS: Final = (400, 401, 402, 403, 404, 408, 409, 413, 415, 422, 429, 431, 500, 503)
+"""Every error status some route can answer with."""
+
+
 def error_statuses(route: Route) -> list[int]:
     """The error statuses a route can answer with."""
     statuses = {400, 429, 431, 500, 503} if route.scope is not None else {400, 431, 500, 503}
@@ -169,23 +182,36 @@ def _responses(route: Route) -> Iterable[tuple[int, dict[str, Any]]]:
         if kind is not None:
             content[route.plain or "application/json"] = {"schema": _ref(kind)}
         if route.lines:
-            content["application/x-ndjson"] = {"schema": _ref(route.lines)}
+            content[NDJSON] = {"schema": _ref(route.lines)}
         response: dict[str, Any] = {
             "description": HTTPStatus(status).phrase,
-            "headers": _headers(route, status),
+            "headers": _headers(route),
         }
         if content:
             response["content"] = content
         yield status, response
     for status in error_statuses(route):
-        yield (
-            status,
-            {
-                "description": HTTPStatus(status).phrase,
-                "headers": _headers(route, status),
-                "content": {CONTENT_TYPE: {"schema": _ref(ProblemDetails)}},
-            },
-        )
+        yield status, {"$ref": f"#/components/responses/{_problem_name(status)}"}
+
+
+def _problem_name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _problem(status: int) -> dict[str, Any]:
+    """One error status, whichever route answers with it."""
+    headers = ["X-Request-Id"]
+    if status == 401:
+        headers.append("WWW-Authenticate")
+    else:
+        headers += _LIMITS
+    if status in (409, 429, 503):
+        headers.append("Retry-After")
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": _header_refs(headers),
+        "content": {CONTENT_TYPE: {"schema": _ref(ProblemDetails)}},
+    }
 
 
 _HEADERS: Final[dict[str, Any]] = {
@@ -212,17 +238,20 @@ _HEADERS: Final[dict[str, Any]] = {
 }
 
 
-def _headers(route: Route, status: int) -> dict[str, Any]:
+_LIMITS: Final = ("RateLimit-Policy", "RateLimit")
+
+
+def _headers(route: Route) -> dict[str, Any]:
+    """Header fields of a good answer."""
     names = ["X-Request-Id"]
-    if route.scope is not None and status != 401:
-        names += ["RateLimit-Policy", "RateLimit"]
-    if status in (429, 503):
-        names.append("Retry-After")
-    if status == 401:
-        names.append("WWW-Authenticate")
-    if status in route.responses:
-        if route.idempotent:
-            names.append("Idempotency-Replayed")
-        if any(parameter.name == "cursor" for parameter in route.parameters):
-            names.append("Link")
+    if route.scope is not None:
+        names += _LIMITS
+    if route.idempotent:
+        names.append("Idempotency-Replayed")
+    if any(parameter.name == "cursor" for parameter in route.parameters):
+        names.append("Link")
+    return _header_refs(names)
+
+
+def _header_refs(names: Sequence[str]) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -49,8 +49,9 @@ class Webhooks(Protocol):
         """POST a `webhook.test` event to the endpoint now, once, and tell what came of it."""
         ...
 
-    def changed(self) -> None:
-        """Endpoints were created, changed or deleted, or deliveries revived: look again."""
+    def changed(self, account: str | None = None) -> None:
+        """Endpoints of the account were created, changed or deleted, or deliveries revived: look
+        again."""
         ...
 
 

@@ -41,6 +41,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Prefix of the id in the path."""
     request: type | None = None
     """Struct of the JSON body."""
+    request_line: type | None = None
+    """Struct of one line of an NDJSON body."""
     media: tuple[str, ...] = (JSON,)
     """Media types the body may have."""
     responses: dict[int, type | tuple[type, ...] | None]

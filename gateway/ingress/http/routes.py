@@ -199,6 +199,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         scope=WRITE,
         item="bat",
         media=tuple(uploads.READERS),
+        request_line=shapes.Recipient,
         responses={200: a.UploadResult},
         takes_body=True,
         idempotent=True,

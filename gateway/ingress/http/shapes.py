@@ -27,7 +27,7 @@ Text = Annotated[
     Meta(
         max_length=MAX_TEXT,
         description="The text; `{{name}}` stands for a variable.",
-        examples=["Заказ {{n}} готов"],
+        examples=["Заказ 15879 готов"],
     ),
 ]
 Metadata = Annotated[

@@ -112,7 +112,7 @@ class Upload:
         call, service, ask = self._call, self._call.service, self._ask
         recipients, self._recipients = self._recipients[:LIST], self._recipients[LIST:]
         lines, self._lines = self._lines[:LIST], self._lines[LIST:]
-        started = call.started if last else time.perf_counter()
+        started = time.perf_counter()
         ask.now = service.clock()
         first = self._position
         drafts = drafts_of(recipients, first)

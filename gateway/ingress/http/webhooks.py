@@ -130,7 +130,7 @@ async def delete(call: Call) -> Answer:
     """Forget an endpoint and its deliveries."""
     webhook = await _own(call, changing=True)
     await call.service.store.delete_webhook(webhook.id)
-    call.service.webhooks.changed()
+    call.service.webhooks.changed(call.account.name)
     return Answer(204, b"")
 
 
@@ -187,7 +187,7 @@ async def replay(call: Call) -> Answer:
     since = None if request.since is None else values.microseconds(request.since)
     webhook = await _own(call)
     count = await call.service.store.replay(webhook.id, call.now, ids=wanted, since=since)
-    call.service.webhooks.changed()
+    call.service.webhooks.changed(call.account.name)
     return answer(202, a.Replayed(count))
 
 
@@ -211,4 +211,4 @@ async def _own(call: Call, *, changing: bool = False) -> Webhook:
 
 async def _put(call: Call, webhook: Webhook) -> None:
     await call.service.store.put_webhook(webhook)
-    call.service.webhooks.changed()
+    call.service.webhooks.changed(call.account.name)
