@@ -154,9 +154,17 @@ class Sink(Listening):
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, its threads, and the children it has waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    # proc(5): utime, stime, cutime, cstime are the 14th to 17th field, two stand before ")".
-    return sum(map(int, fields[11:15])) / _TICKS
+    return sum(_times(f"/proc/{pid}/stat")) / _TICKS
+
+
+def loop_seconds(pid: int) -> float:
+    """User and system time of a process's first thread, the one with the event loop."""
+    return sum(_times(f"/proc/{pid}/task/{pid}/stat")[:2]) / _TICKS
+
+
+def _times(path: str) -> list[int]:
+    """utime, stime, cutime, cstime: the 14th to 17th field of proc(5), two stand before ")"."""
+    return [int(field) for field in Path(path).read_text().rpartition(")")[2].split()[11:15]]
 
 
 def memory(pid: int) -> dict[str, int]:

@@ -10,6 +10,7 @@ from bench.load import messages
 from bench.load.client import Caller
 from bench.load.report import percentiles
 from bench.load.site import Site, SiteSettings
+from bench.processes import loop_seconds
 
 
 async def post_batches(
@@ -70,12 +71,13 @@ async def run(
     async with Site(settings) as site:
         await site.bound()
         others = (await site.smsc_stats())["cpu"], (await site.sink_stats())["cpu"]
-        cpu = site.cpu
+        cpu, loop_cpu = site.cpu, loop_seconds(site.gateway.pid)
         started = time.monotonic()
         took, begun = await post_batches(site, connections, todo, text)
         accepted_in = time.monotonic() - started
         complete = await site.all_ended(count)
         cpu = site.cpu - cpu
+        loop_cpu = loop_seconds(site.gateway.pid) - loop_cpu
         sink = await site.sink_stats()
         smsc = await site.smsc_stats()
         delays = submit_delays(await site.submitted(), begun, todo)
@@ -88,6 +90,7 @@ async def run(
             "accept_ms": percentiles(took),
             "post_to_submit_ms": percentiles(delays),
             "gateway_cpu_us_per_message": round(cpu / count * 1e6, 2),
+            "of_it_event_loop_us": round(loop_cpu / count * 1e6, 2),
             "gateway_peak_rss_mib": site.peak_rss >> 20,
             "store_mib": site.store_size >> 20,
             "submits": smsc["submits"],
