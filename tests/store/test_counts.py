@@ -1,0 +1,180 @@
+"""Whatever happens in whatever order: counts equal recounts, memory equals the file, every change
+is an event."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from workbench import DAY, HOUR, SECOND, Bench
+
+from config.settings import Duration
+from gateway.ids import decode
+from gateway.model import FINAL, TRANSITIONS, BatchState, Status
+from gateway.store.contract import Content, LateAnswer, Leased, OptOut, Outcome, Settled
+
+ENDS = [
+    (Outcome.SENT, Status.SENT), (Outcome.RETRY, Status.QUEUED), (Outcome.FAILED, Status.FAILED),
+    (Outcome.FAILED, Status.EXPIRED), (Outcome.UNKNOWN, Status.QUEUED),
+    (Outcome.UNKNOWN, Status.UNKNOWN),
+]  # fmt: skip
+RECEIPTS = [Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.REJECTED, Status.UNKNOWN]
+few = st.integers(1, 6)
+
+
+class Life(RuleBasedStateMachine):
+    """Any caller, any order."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.directory = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        long = Duration(10 * 365 * 86_400)  # nothing is pruned: all of it is compared
+        self.bench = Bench(
+            Path(self.directory.name),
+            keep_events=long, keep_messages=long, synchronous="NORMAL",
+        )  # fmt: skip
+        self.runner.run(self.bench.open())
+        self.leased: list[Leased] = []
+        self.doubtful: list[Leased] = []
+        self.ids: list[int] = []
+        self.contents: list[Content] = []
+
+    def teardown(self) -> None:
+        if hasattr(self, "runner"):
+            self.runner.run(self.bench.store.close())
+            self.runner.close()
+            self.directory.cleanup()
+
+    @rule(count=few, batch=st.sampled_from([None, *BatchState]), parts=st.integers(1, 3),
+          status=st.sampled_from([Status.QUEUED, Status.SCHEDULED, Status.HELD_MODERATION]),
+          delay=st.sampled_from([0, HOUR]), account=st.sampled_from("ab"))  # fmt: skip
+    def accept(self, count, batch, parts, status, delay, account) -> None:
+        submission = self.bench.submission(
+            count, new_batch=batch or False, parts=parts, status=status, account=account,
+            due=self.bench.now + delay, numbers=[100 + n for n in range(count)],
+        )  # fmt: skip
+        self.runner.run(self.bench.store.accept([submission]))
+        self.ids += [message.id for message in submission.messages]
+        if batch:
+            self.contents.append(submission.content)
+
+    @rule(data=st.data(), count=few)
+    def grow(self, data, count) -> None:
+        if self.contents:
+            content = data.draw(st.sampled_from(self.contents))
+            submission = self.bench.submission(count, content=content)
+            self.runner.run(self.bench.store.accept([submission]))
+            self.ids += [message.id for message in submission.messages]
+
+    @rule(parts=st.integers(1, 20))
+    def lease(self, parts) -> None:
+        self.leased += self.runner.run(self.bench.lease(parts, lanes=["main/bulk", "main/x"]))
+
+    @rule(data=st.data())
+    def settle(self, data) -> None:
+        results = []
+        for message in data.draw(st.lists(st.sampled_from(self.leased), unique_by=id)
+                                 if self.leased else st.just([])):  # fmt: skip
+            outcome, status = data.draw(st.sampled_from(ENDS))
+            if outcome is Outcome.UNKNOWN:
+                self.doubtful.append(message)
+            ids = [f"{message.id}-{n + 1}" for n in range(message.parts)]
+            results.append(
+                Settled(message, "op1", outcome, self.bench.now, status,
+                        ids if outcome is Outcome.SENT else (), lane=data.draw(
+                            st.sampled_from(["", "main/x"])), attempts=message.attempts)
+            )  # fmt: skip
+        self.leased = [m for m in self.leased if not any(m is r.message for r in results)]
+        self.runner.run(self.bench.store.settle(results))
+
+    @rule(data=st.data())
+    def late(self, data) -> None:
+        if self.doubtful:
+            message = data.draw(st.sampled_from(self.doubtful))
+            part = data.draw(st.integers(1, message.parts))
+            name = f"{message.id}-{part}"
+            answer = LateAnswer(message.id, "op1", part, message.parts, name, self.bench.now)
+            self.runner.run(self.bench.store.settle_late([answer]))
+
+    @rule(data=st.data())
+    def receive(self, data) -> None:
+        wanted = st.tuples(
+            st.sampled_from(self.ids or [1]), st.integers(1, 3), st.sampled_from(RECEIPTS)
+        )
+        receipts = [
+            self.bench.receipt(identifier, status, part)
+            for identifier, part, status in data.draw(st.lists(wanted, max_size=8))
+        ]
+        self.runner.run(self.bench.receive(*receipts))
+
+    @rule(data=st.data())
+    def cancel(self, data) -> None:
+        ids = data.draw(
+            st.lists(st.sampled_from(self.ids), unique=True) if self.ids else st.just([])
+        )
+        self.runner.run(self.bench.store.cancel("a", ids, self.bench.now))
+
+    @rule(data=st.data(), state=st.sampled_from(BatchState))
+    def move(self, data, state) -> None:
+        if self.contents:
+            content = data.draw(st.sampled_from(self.contents))
+            self.runner.run(
+                self.bench.store.set_batch_state(
+                    content.account, content.batch, state, self.bench.now
+                )
+            )
+
+    @rule(number=st.integers(100, 103), account=st.sampled_from("ab"))
+    def stop(self, number, account) -> None:
+        entry = OptOut(account, number, "*", "*", self.bench.now, "STOP")
+        self.runner.run(self.bench.store.opt_out([entry]))
+
+    @rule(time=st.sampled_from([SECOND, HOUR, DAY, 4 * DAY]))
+    def pass_time(self, time) -> None:
+        self.bench.now += time
+        self.runner.run(self.bench.maintain())
+
+    @rule()
+    def restart(self) -> None:
+        metrics = self.bench.metrics
+        self.runner.run(self.bench.reopen())
+        assert self.bench.metrics is metrics
+        self.doubtful += self.leased
+        self.leased = []
+
+    @invariant()
+    def all_agrees(self) -> None:
+        if not hasattr(self, "bench"):
+            return
+        self.bench.check()
+        self.check_events()
+
+    def check_events(self) -> None:
+        told: dict[int, list[dict]] = defaultdict(list)
+        for event in self.bench.events():
+            told[decode("msg", event["message"])].append(event)
+        for identifier, status, sequence in self.bench.sql(
+            "SELECT id, status, sequence FROM messages"
+        ):
+            events = told.get(identifier, [])
+            sequences = [event["sequence"] for event in events]
+            assert sequences == sorted(set(sequences))
+            names = [event["status"] for event in events]
+            # One final status; only `unknown` may be followed, and only by evidence.
+            finals = [Status[name.upper()] for name in names if Status[name.upper()] in FINAL]
+            for before, after in zip(finals, finals[1:], strict=False):
+                assert before is Status.UNKNOWN
+                assert after in TRANSITIONS[before]
+            if status >= Status.SENT:
+                assert names[-1] == Status(status).public
+                assert sequences[-1] == sequence
+
+
+Life.TestCase.settings = settings(max_examples=12, stateful_step_count=30, deadline=None)
+TestLife = Life.TestCase

@@ -1,0 +1,111 @@
+"""No hot statement walks a big table: every plan is looked at."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from workbench import Bench
+
+from gateway.store.sqlite import (
+    accept,
+    batches,
+    contents,
+    correlation,
+    expire,
+    lease,
+    memory,
+    number_index,
+    opt_outs,
+    receive,
+    recover,
+    retention,
+    rows,
+    settle,
+    transitions,
+)
+from gateway.store.sqlite.values import Values
+
+MODULES = (
+    accept, batches, contents, correlation, expire, lease, memory, number_index, opt_outs, receive,
+    recover, retention, rows, settle, transitions,
+)  # fmt: skip
+
+
+def statements() -> dict[str, str | Values]:
+    found: dict[str, str | Values] = {}
+    for module in MODULES:
+        for name, value in vars(module).items():
+            for n, one in enumerate(value if isinstance(value, tuple) else (value,)):
+                sql = one.sql(1) if isinstance(one, Values) else one
+                if isinstance(sql, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", sql):
+                    suffix = f"[{n}]" if isinstance(value, tuple) else ""
+                    found[f"{module.__name__.rpartition('.')[2]}.{name}{suffix}"] = one
+    return found
+
+
+STATEMENTS = statements()
+
+SMALL = {"j", "k", "json_each", "runs", "r", "names", "n", "v"}
+"""Parameters, and tables with few rows, by the names statements give them."""
+
+WALKS = {
+    # At start, once: a covering walk of the index counts what waits.
+    "memory.WAITING": {"SCAN messages USING COVERING INDEX messages_due"},
+    "memory.OPEN_BATCHES": {"SCAN batches USING INDEX batches_open"},
+    # In order of the key, as far as LIMIT.
+    "retention.PARKED": {"SCAN parked"},
+    # The rows of a subquery that has a LIMIT.
+    "correlation.LOG": {"SCAN p"},
+}
+
+
+def plan(bench: Bench, sql: str) -> list[str]:
+    numbered = [int(n) for n in re.findall(r"\?(\d+)", sql)]
+    count = max(numbered) if numbered else sql.count("?")
+    return [row[3] for row in bench.sql(f"EXPLAIN QUERY PLAN {sql}", *[1] * count)]
+
+
+def test_all_statements_are_found():
+    assert len(STATEMENTS) > 60
+
+
+@pytest.mark.parametrize("size", [1, 512])
+async def test_no_statement_walks_a_big_table(bench: Bench, size: int):
+    walks = {}
+    for name, value in STATEMENTS.items():
+        for step in plan(bench, value.sql(size) if isinstance(value, Values) else value):
+            if re.match(r"SCAN (\(subquery-\d+\)|\d+ CONSTANT ROWS?|CONSTANT ROW)$", step):
+                continue
+            if step.startswith("SCAN") and step.split()[1] not in SMALL:
+                walks.setdefault(name, set()).add(step)
+    assert walks == WALKS
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("lease.DUE", "SEARCH messages USING INDEX messages_due (lane=? AND source=? AND due>? AND due<?)"),
+        ("lease.NEXT", "SEARCH messages USING COVERING INDEX messages_due (lane=? AND source=? AND due>?)"),
+        ("lease.TAKE", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("transitions.SENT", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("transitions.ENDED", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("transitions.EACH", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("settle.REQUEUE", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("rows.READ", "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("receive.PART", "SEARCH parts USING INDEX parts_by_message (message=?)"),
+        ("receive.PARTS", "SEARCH p USING INDEX parts_by_message (message=?)"),
+        ("receive.PARKED", "SEARCH k USING PRIMARY KEY (carrier=? AND operator_id=?)"),
+        ("correlation.FIND", "SEARCH i USING PRIMARY KEY (carrier=? AND operator_id=?)"),
+        ("expire.OVERDUE", "SEARCH messages USING INDEX messages_deadline (deadline<?)"),
+        ("accept.USED", "SEARCH i USING INDEX sqlite_autoindex_idempotency_1 (account=? AND scope=? AND key=?)"),
+        ("opt_outs.OF_NUMBERS", "SEARCH o USING PRIMARY KEY (account=? AND number=?)"),
+        ("opt_outs.WAITING", "SEARCH i USING PRIMARY KEY (run=? AND number=?)"),
+        ("opt_outs.WAITING", "SEARCH m USING INTEGER PRIMARY KEY (rowid>?)"),
+        ("recover.LEASED", "SEARCH messages USING COVERING INDEX messages_due (lane=? AND source=? AND due<?)"),
+    ],
+)  # fmt: skip
+async def test_hot_statements_seek(bench: Bench, name: str, expected: str):
+    value = STATEMENTS[name]
+    steps = plan(bench, value.sql(8) if isinstance(value, Values) else value)
+    assert expected in steps, steps
