@@ -180,13 +180,14 @@ class Dispatcher:
         # Noted before the call: work that arrives while it runs must not go unseen.
         for carrier in asking:
             carrier.ready = carrier.eager = False
+        at = self._clock()
         try:
-            lease = await self._store.lease(demands, self._clock())
+            lease = await self._store.lease(demands, at)
         except BaseException:
             for carrier in asking:
                 carrier.ready = True
             raise
-        self._hand_out(asking, demands, lease)
+        self._hand_out(asking, demands, lease, at)
 
     def _demands(self, now: float) -> tuple[list[Carrier], list[Demand]]:
         waiting = {depth.lane: depth.waiting for depth in self._store.depths() if depth.waiting}
@@ -209,19 +210,23 @@ class Dispatcher:
             demands.append(Demand(taker.carrier, taker.lanes, parts, idle=carrier.empty))
         return asking, demands
 
-    def _hand_out(self, asking: list[Carrier], demands: list[Demand], lease: Lease) -> None:
-        more_waits = lease.next_due is not None and lease.next_due <= self._clock()
+    def _hand_out(
+        self, asking: list[Carrier], demands: list[Demand], lease: Lease, at: int
+    ) -> None:
+        # Against the moment the store was asked about: what has become due since was not seen.
+        more_waits = lease.next_due is not None and lease.next_due <= at
         for carrier, demand, messages in zip(asking, demands, lease.taken, strict=True):
             if messages:
                 self._shares.served(demand.carrier, messages)
                 carrier.give(messages, lease.contents)
             if sum([message.parts for message in messages]) >= demand.parts:
                 carrier.ready = True
-            else:
+            elif more_waits:
                 # Its lanes are empty, or begin with a message too long for the room there was:
                 # asking again before something has changed would be asking for ever.
-                carrier.eager = more_waits
-                carrier.ready = more_waits and carrier.empty and not demand.idle
+                carrier.eager = True
+                if carrier.empty and not demand.idle:
+                    carrier.ready = True
         if any(carrier.ready for carrier in asking):
             self._wake.set()
         if lease.next_due is not None and not more_waits:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from bench.smsc import Behaviour, SimulatedSmsc
 from config.settings import Carrier, Duration, Route, Settings, StoreSettings
+from gateway.dispatch import dispatcher
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.profile import Profile
 from gateway.errors import StoreUnavailable
@@ -29,6 +31,19 @@ from gateway.store.contract import (
 )
 from gateway.store.sqlite import SqliteStore
 from protocol.pdu import Pdu
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Production runs under uvloop, whose transports and timers differ in places."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost wake-up must fail a test, not cost it a second."""
+    monkeypatch.setattr(dispatcher, "HEARTBEAT", 3600.0)
 
 
 def utc_now() -> int:
