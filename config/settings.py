@@ -85,8 +85,9 @@ class StoreSettings(Section, frozen=True):
     """How long texts stay after a message ended."""
     keep_messages: Duration = Duration(90 * 86_400)
     """How long messages and their numbers stay after they ended."""
-    keep_events: Duration = Duration(3 * 86_400)
-    """How long the event log stays for replay; endpoints slower than this lose events, counted."""
+    keep_events: Duration = Duration(4 * 86_400)
+    """How long the event log stays for replay and retries: a day more than the last retry takes
+    (75 h). Endpoints away for longer lose events, counted."""
     keep_receipts: Duration = Duration(86_400)
     """How long a receipt without a message waits for its response before it is an orphan."""
     receipt_timeout: Duration = Duration(3 * 86_400)
@@ -113,8 +114,6 @@ class Webhooks(Section, frozen=True):
     """POSTs under way at once to one endpoint."""
     max_wait: Duration = Duration(1)
     """How long an event may wait for others to fill a batch."""
-    max_events: Annotated[int, Meta(ge=1, le=500)] = 500
-    """Events in one batch."""
 
 
 class Gateway(Section, frozen=True):

@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 SECOND: Final = 1_000_000
 
+MOST_EVENTS: Final = 500
+"""Events of one batched delivery, as the store cuts them (contract.Delivery)."""
+
 AHEAD: Final = 2
 """Deliveries in memory for each POST that may be under way: the next ones are there when one
 ends, and the store is asked for several at once. 8 batches are 1.2 MB."""
@@ -175,7 +178,7 @@ class Endpoint:
 
     def _new_news(self) -> News:
         settings, types = self._shared.settings, self._webhook.types
-        full = settings.max_events if self._webhook.batched else 1
+        full = MOST_EVENTS if self._webhook.batched else 1
         if types and body.STATUS not in types:
             # News do not tell types, and nearly all are of statuses. Where they are not wanted
             # the log is looked into once in `max_wait`, not for every 500 of them.
