@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import settings
@@ -168,7 +169,7 @@ class Life(RuleBasedStateMachine):
             names = [event["status"] for event in events]
             # One final status; only `unknown` may be followed, and only by evidence.
             finals = [Status[name.upper()] for name in names if Status[name.upper()] in FINAL]
-            for before, after in zip(finals, finals[1:], strict=False):
+            for before, after in pairwise(finals):
                 assert before is Status.UNKNOWN
                 assert after in TRANSITIONS[before]
             if status >= Status.SENT:

@@ -20,7 +20,7 @@ N = 79160000001
     ],
 )  # fmt: skip
 async def test_a_refusal_covers_its_sender_and_category(bench: Bench, sender, category, refused):
-    (identifier,) = await bench.accept(numbers=[N], new_batch=True)
+    await bench.accept(numbers=[N], new_batch=True)
     canceled = await bench.store.opt_out([OptOut("shop", N, sender, category, bench.now, "STOP")])
     assert canceled == refused
     assert await bench.store.opted_out("shop", "ACME", "service", [N, N + 1]) == (

@@ -85,27 +85,39 @@ async def test_no_statement_walks_a_big_table(bench: Bench, size: int):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("lease.DUE", "SEARCH messages USING INDEX messages_due (lane=? AND source=? AND due>? AND due<?)"),
-        ("lease.NEXT", "SEARCH messages USING COVERING INDEX messages_due (lane=? AND source=? AND due>?)"),
-        ("lease.TAKE", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
-        ("transitions.SENT", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
-        ("transitions.ENDED", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
-        ("transitions.EACH", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
-        ("settle.REQUEUE", "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)"),
-        ("rows.READ", "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)"),
-        ("receive.PART", "SEARCH parts USING INDEX parts_by_message (message=?)"),
-        ("receive.PARTS", "SEARCH p USING INDEX parts_by_message (message=?)"),
-        ("receive.PARKED", "SEARCH k USING PRIMARY KEY (carrier=? AND operator_id=?)"),
-        ("correlation.FIND", "SEARCH i USING PRIMARY KEY (carrier=? AND operator_id=?)"),
-        ("expire.OVERDUE", "SEARCH messages USING INDEX messages_deadline (deadline<?)"),
-        ("accept.USED", "SEARCH i USING INDEX sqlite_autoindex_idempotency_1 (account=? AND scope=? AND key=?)"),
-        ("opt_outs.OF_NUMBERS", "SEARCH o USING PRIMARY KEY (account=? AND number=?)"),
-        ("opt_outs.WAITING", "SEARCH i USING PRIMARY KEY (run=? AND number=?)"),
-        ("opt_outs.WAITING", "SEARCH m USING INTEGER PRIMARY KEY (rowid>?)"),
-        ("recover.LEASED", "SEARCH messages USING COVERING INDEX messages_due (lane=? AND source=? AND due<?)"),
+        (
+            "lease.DUE",
+            "messages USING INDEX messages_due (lane=? AND source=? AND due>? AND due<?)",
+        ),
+        (
+            "lease.NEXT",
+            "messages USING COVERING INDEX messages_due (lane=? AND source=? AND due>?)",
+        ),
+        ("lease.TAKE", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("transitions.SENT", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("transitions.ENDED", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("transitions.EACH", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("settle.REQUEUE", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("rows.READ", "m USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("receive.PART", "parts USING INDEX parts_by_message (message=?)"),
+        ("receive.PARTS", "p USING INDEX parts_by_message (message=?)"),
+        ("receive.PARKED", "k USING PRIMARY KEY (carrier=? AND operator_id=?)"),
+        ("correlation.FIND", "i USING PRIMARY KEY (carrier=? AND operator_id=?)"),
+        ("expire.OVERDUE", "messages USING INDEX messages_deadline (deadline<?)"),
+        (
+            "accept.USED",
+            "i USING INDEX sqlite_autoindex_idempotency_1 (account=? AND scope=? AND key=?)",
+        ),
+        ("opt_outs.OF_NUMBERS", "o USING PRIMARY KEY (account=? AND number=?)"),
+        ("opt_outs.WAITING", "i USING PRIMARY KEY (run=? AND number=?)"),
+        ("opt_outs.WAITING", "m USING INTEGER PRIMARY KEY (rowid>?)"),
+        (
+            "recover.LEASED",
+            "messages USING COVERING INDEX messages_due (lane=? AND source=? AND due<?)",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_hot_statements_seek(bench: Bench, name: str, expected: str):
     value = STATEMENTS[name]
     steps = plan(bench, value.sql(8) if isinstance(value, Values) else value)
-    assert expected in steps, steps
+    assert f"SEARCH {expected}" in steps, steps

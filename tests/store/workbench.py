@@ -191,24 +191,24 @@ class Bench:
 
     def check(self) -> None:
         """What must be true of every store at rest."""
-        counted = dict(
-            ((batch, status), n)
+        counted = {
+            (batch, status): n
             for batch, status, n in self.sql("SELECT batch, status, n FROM batch_counts WHERE n")
-        )
-        real = dict(
-            ((batch, status), n)
+        }
+        real = {
+            (batch, status): n
             for batch, status, n in self.sql(
                 "SELECT source, status, count(*) FROM messages WHERE source > 0"
                 " GROUP BY source, status"
             )
-        )
+        }
         assert counted == real
-        waiting = dict(
-            ((lane, source), n)
+        waiting = {
+            (lane, source): n
             for lane, source, n in self.sql(
                 "SELECT lane, source, count(*) FROM messages WHERE due >= 0 GROUP BY lane, source"
             )
-        )
+        }
         entries = self.store._memory.sources._entries
         assert {key: entry.waiting for key, entry in entries.items()} == waiting
         assert self.store._memory.sources.waiting == sum(waiting.values())

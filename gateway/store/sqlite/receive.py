@@ -129,14 +129,12 @@ def receive(
             name = receipt.carrier
             carrier = memory.names.intern(connection, CARRIER, name)
             recent = correlation.recent(carrier)
-        index = 0
-        for key in receipt.keys:
+        for index, key in enumerate(receipt.keys):
             value = recent.get(key)
             if value is not None:
                 fates.append((index, value))
                 news.append((value, receipt))
                 break
-            index += 1
         else:
             fates.append(None)
             missing.append((position, carrier))

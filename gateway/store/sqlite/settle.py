@@ -75,9 +75,7 @@ def settle(transaction: Transaction, memory: Memory, results: Sequence[Settled])
         carrier = carriers[result.carrier]
         if result.operator_ids:
             at = result.at
-            part = 0
-            for operator_id in result.operator_ids:
-                part += 1
+            for part, operator_id in enumerate(result.operator_ids, start=1):
                 if operator_id:
                     parts += (message.id, carrier, operator_id, part, at)
         status = result.status
