@@ -98,13 +98,14 @@ class Keyring:
         self._cache: dict[bytes, Identity | int] = {}
         """Identities of stored keys; for unknown digests the time that stays believed."""
         self._configured: dict[bytes, Identity] = {}
+        self._accounts: dict[str, Account] = {}
+        self._rate = 1
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
-        """Take accounts and keys from (new) settings."""
-        self._rate = settings.http.requests_per_second
-        self._accounts = {account.name: account for account in settings.account}
-        now = self._clock()
+        """Take accounts and keys from (new) settings; raises `ConfigError` and changes nothing
+        when a key's variable is not set."""
+        rate, now = settings.http.requests_per_second, self._clock()
         configured: dict[bytes, Identity] = {}
         problems: list[str] = []
         for account in settings.account:
@@ -116,10 +117,12 @@ class Keyring:
                         "or remove the key"
                     )
                     continue
-                bucket = TokenBucket(self._rate, now)
+                bucket = TokenBucket(rate, now)
                 configured[digest] = Identity(account, key.scopes, key.networks, bucket)
         if problems:
             raise ConfigError(problems)
+        self._rate = rate
+        self._accounts = {account.name: account for account in settings.account}
         self._configured = configured
         self._cache.clear()
 

@@ -18,6 +18,7 @@ from gateway import ids
 from gateway.draft import Admission
 from gateway.ingress.http import ports, values
 from gateway.ingress.http.auth import Identity, Keyring
+from gateway.ingress.http.gather import Gathering
 from gateway.ingress.http.idempotency import Claim
 from gateway.ingress.http.problem import Problem, busy_problem
 from gateway.ingress.http.tally import Tally
@@ -46,6 +47,7 @@ class Service:
         "carriers",
         "clock",
         "document",
+        "gathering",
         "keyring",
         "settings",
         "store",
@@ -74,6 +76,7 @@ class Service:
         self.carriers = carriers
         self.clock = clock
         self.keyring = keyring
+        self.gathering = Gathering(store, clock)
         self.tally = Tally()
         self.buffered = 0
         """Octets of bodies being gathered now."""

@@ -179,7 +179,7 @@ class Csv:
     def finish(self) -> Parsed:
         """The last record, which may lack its end."""
         parsed = self._take(self._split.finish())
-        self._give_up(parsed)
+        self._give_up(parsed, self._number - 1)
         return parsed
 
     def _take(self, lines: list[bytes | None]) -> Parsed:
@@ -188,7 +188,7 @@ class Csv:
             if line is not None:
                 self._line(parsed, line, number)
             elif self._columns:
-                self._give_up(parsed)
+                self._give_up(parsed, number - 1)
                 parsed.broken(number, "body_too_large", _too_long)
             else:
                 raise _header_problem(_too_long)
@@ -210,12 +210,13 @@ class Csv:
         elif sum(map(len, self._open)) > LONGEST:
             self._give_up(parsed, number)
 
-    def _give_up(self, parsed: Parsed, last: int | None = None) -> None:
-        """The open quote is a slip: its line is broken, those after it are read afresh."""
+    def _give_up(self, parsed: Parsed, last: int) -> None:
+        """The quote open up to line `last` is a slip: the line that opened it is broken, those
+        after it are read afresh."""
         if not self._open:
             return
         lines, self._open = self._open, []
-        first = (self._number - 1 if last is None else last) + 1 - len(lines)
+        first = last + 1 - len(lines)
         parsed.broken(first, "invalid_value", "a quote is opened and never closed")
         for number, line in enumerate(lines[1:], first + 1):
             self._line(parsed, line, number)

@@ -6,28 +6,26 @@ In: calls. Out: answers. Knows the store's contract and admission's port.
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from gateway.draft import Draft, content, new_messages
+from gateway.draft import Draft
 from gateway.ingress.http import answers as a
 from gateway.ingress.http import values
 from gateway.ingress.http.asking import ask_for
 from gateway.ingress.http.call import JSON, Answer, Call, answer, not_found, page_link
 from gateway.ingress.http.decode import decoder, refuse_nul
+from gateway.ingress.http.gather import ACCEPTED
 from gateway.ingress.http.problem import Problem, reason_problem
 from gateway.ingress.http.shapes import MessageRequest
-from gateway.ingress.http.views import draft_accepted, message_out, status_name
+from gateway.ingress.http.views import message_out, status_name
 from gateway.model import Status
-from gateway.store.contract import MessageFilter, MessageView, Submission
+from gateway.store.contract import MessageFilter, MessageView, StoredAnswer
 
 SEARCH: Final = frozenset(
     {"client_ref", "to", "batch", "status", "from_time", "to_time", "limit", "cursor"}
 )
 
 _decode: Final = decoder(MessageRequest)
-_encode: Any = msgspec.json.Encoder().encode
 _NOT_LEFT: Final = frozenset(
     {
         Status.ACCEPTED,
@@ -53,22 +51,12 @@ async def create(call: Call) -> Answer:
         code = draft.code or "invalid_number"
         service.tally.ineligible(call.account.name, [code])
         raise reason_problem(code, draft.detail, draft.pointer)
-    content_id, identifier = service.store.new_ids(2, service.clock())
-    encoded: bytes = _encode(draft_accepted(draft, identifier))
-    (stored,) = await service.store.accept(
-        [
-            Submission(
-                content(ask, content_id),
-                new_messages(ask, passed, [identifier]),
-                idempotency=call.idempotency(202, encoded),
-            )
-        ]
-    )
-    if stored is not None:
+    stored = await service.gathering.put(ask, passed, call.claim)
+    if isinstance(stored, StoredAnswer):
         return call.replay(stored)
     service.tally.accepted(call.account.name, passed)
     service.tally.committed(call.label, time.perf_counter() - call.started)
-    return Answer(202, encoded, JSON)
+    return Answer(ACCEPTED, stored, JSON)
 
 
 async def get(call: Call) -> Answer:

@@ -114,7 +114,8 @@ class HttpApi:
         self._routes: dict[str, dict[str, Route]] = {}
         for route in routes:
             self._routes.setdefault(route.path, {})[route.method] = route
-        self._active = 0
+        self.active = 0
+        """Requests being worked on."""
         self._ids = itertools.count()
         self._id_prefix = f"req_{secrets.token_hex(5)}"
         self._runner: web.ServerRunner | None = None
@@ -186,9 +187,9 @@ class HttpApi:
         method = request.method
         label, status = _NO_ROUTE, 500
         call: Call | None = None
-        self._active += 1
+        self.active += 1
         try:
-            if self._active > self._service.settings.http.max_concurrent:
+            if self.active > self._service.settings.http.max_concurrent:
                 raise busy_problem("overloaded", "too many requests are being worked on", 1.0)
             route, item = self._find(request.path, method)
             label, method = route.path, route.method
@@ -222,7 +223,7 @@ class HttpApi:
             return self._problem(Problem("internal_error", "the request was not carried out"),
                                  headers)  # fmt: skip
         finally:
-            self._active -= 1
+            self.active -= 1
             self._service.tally.request(label, method, status, time.perf_counter() - started)
 
     def _find(self, path: str, method: str) -> tuple[Route, str]:

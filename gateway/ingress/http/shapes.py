@@ -46,7 +46,7 @@ To = Annotated[
         examples=["+79161234567"],
     ),
 ]
-EventType = Literal["message.status", "message.inbound", "optout.created", "batch.finished"]
+EventType = Literal["message.status", "message.inbound", "batch.finished"]
 ScopeName = Literal["messages:write", "messages:read", "moderation", "optouts", "admin"]
 
 
