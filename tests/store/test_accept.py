@@ -148,6 +148,16 @@ async def test_ids_go_on_after_the_greatest_known_one(bench: Bench):
     assert bench.new_id() > last
 
 
+async def test_recipients_for_a_batch_of_nobody_are_refused(bench: Bench):
+    await bench.accept(1)
+    submission = bench.submission(1, new_batch=True)
+    await bench.store.accept([submission])
+    for account, batch in (("shop", 12345), ("bank", submission.content.batch)):
+        with pytest.raises(ValueError, match="no batch"):
+            await bench.store.accept([bench.submission(2, account=account, batch=batch)])
+    assert bench.sql("SELECT count(*) FROM messages") == [(2,)]
+
+
 async def test_a_finished_campaign_runs_again_with_new_recipients(bench: Bench):
     submission = bench.submission(1, new_batch=True)
     batch = submission.content.batch

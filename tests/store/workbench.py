@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from config.settings import StoreSettings
+from config.settings import Duration, StoreSettings
 from gateway.metrics import Metrics, Row
 from gateway.model import BatchState, OnUnknown, Status
 from gateway.store.contract import (
@@ -40,6 +40,7 @@ class Bench:
 
     def __init__(self, path: Path, **settings: Any) -> None:
         self.path = path / "data" / "aldis.db"
+        settings.setdefault("keep_events", Duration(3 * 86_400))
         self.settings = StoreSettings(path=str(self.path), **settings)
         self.now = START
         self.metrics = Metrics()

@@ -40,7 +40,8 @@ SELECT column1, column2, column3, column4, column5 FROM """,
     5,
     """ WHERE column1 IS NOT NULL
 ON CONFLICT (id) DO UPDATE SET
-    first = min(first, excluded.first), last = max(last, excluded.last)""",
+    first = min(first, excluded.first), last = max(last, excluded.last), json = excluded.json,
+    erased = 0""",
 )
 BATCH: Final = """
 INSERT INTO batches (id, account, content, state, created, updated, options, recipients, accepted,
@@ -104,6 +105,10 @@ def accept(
         if submission.batch is not None:
             _create(transaction, memory, submission, account)
         batch = content.batch
+        if batch is not None:
+            known = memory.batches.get(batch)
+            if known is None or known.account != account:
+                raise ValueError(f"account {content.account} has no batch {batch}")
         source = -account if batch is None else batch
         messages = submission.messages
         if batch is None or content.id not in memory.contents:

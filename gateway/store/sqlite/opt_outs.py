@@ -100,8 +100,8 @@ def opt_out(transaction: Transaction, memory: Memory, entries: Sequence[OptOut])
     PUT.run(connection, rows)
     accounts = {account for account, _ in by_number}
     memory.opted_out.update(accounts)  # only a hint that it is worth looking
-    numbers = list({number for _, number in by_number})
-    ids: list[int] = unpack(connection, _ids, WAITING, pack(numbers))
+    numbers = list({number for account, number in by_number if memory.sources.waits(account)})
+    ids: list[int] = unpack(connection, _ids, WAITING, pack(numbers)) if numbers else []
     waiting = read(connection, ids)
     contents = memory.contents.get(connection, {row.content for row in waiting})
     gone = [

@@ -91,7 +91,10 @@ DELETE FROM by_account WHERE (account, id) IN (
 )
 """
 OLD_BATCH: Final = """
-SELECT id FROM batches WHERE id > ? AND id < ? AND finished < ? ORDER BY id LIMIT 1
+SELECT b.id FROM batches AS b WHERE b.id > ? AND b.id < ? AND b.finished < ? AND NOT EXISTS (
+    SELECT 1 FROM batch_ranges AS r CROSS JOIN messages AS m ON m.id BETWEEN r.first AND r.last
+    WHERE r.batch = b.id AND m.source = b.id
+) ORDER BY b.id LIMIT 1
 """
 DROP_INELIGIBLE: Final = """
 DELETE FROM ineligible WHERE (batch, position) IN (

@@ -171,6 +171,10 @@ class Sources:
                 earliest = due
         return earliest
 
+    def waits(self, account: int) -> bool:
+        """Whether the account has messages waiting."""
+        return any(entry.account == account for entry in self._entries.values())
+
     def of(self, source: int) -> list[Source]:
         """Where a source's messages wait."""
         return list(self._by_source.get(source, {}).values())
