@@ -39,7 +39,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     metadata: dict[str, str] | None = None
 
 
-class NewMessage(msgspec.Struct, array_like=True):
+class NewMessage(msgspec.Struct, array_like=True, gc=False):
     """One text to one number, about to be stored. `status` is QUEUED or SCHEDULED (or held)."""
 
     id: int
@@ -133,7 +133,7 @@ class Demand(msgspec.Struct):
     that one longer than the whole window still leaves."""
 
 
-class Leased(msgspec.Struct, array_like=True):
+class Leased(msgspec.Struct, array_like=True, gc=False):
     """A message that is now durably `sending`. It belongs to the caller until settled."""
 
     id: int
@@ -178,7 +178,7 @@ class Outcome(StrEnum):
     """No answer: `status` is QUEUED (resend; counted as a possible duplicate) or UNKNOWN."""
 
 
-class Settled(msgspec.Struct):
+class Settled(msgspec.Struct, gc=False):
     """What became of one leased message."""
 
     message: Leased
@@ -212,7 +212,7 @@ class LateAnswer(msgspec.Struct):
 # --- receipts and inbound
 
 
-class ReceiptNews(msgspec.Struct):
+class ReceiptNews(msgspec.Struct, gc=False):
     """One delivery receipt."""
 
     carrier: str
@@ -228,7 +228,7 @@ class ReceiptNews(msgspec.Struct):
     """The operator's own word (`DELIVRD`)."""
 
 
-class ReceiptFate(msgspec.Struct):
+class ReceiptFate(msgspec.Struct, gc=False):
     """What became of one receipt."""
 
     matched: int | None
