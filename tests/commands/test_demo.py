@@ -362,6 +362,29 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupted_campaign_ends_in_order(tmp_path: Path) -> None:
+    with demo(tmp_path, "--port", "0") as process:
+        lines_until(process, "accepted")
+        gateway = os.pidfd_open(child_of(process.pid))
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert out.endswith("Ending: the gateway finishes what is on the wire.\n")
+    assert err == ""
+    assert await_end(gateway, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gateway_that_dies_is_missed(tmp_path: Path) -> None:
+    with demo(tmp_path, "--port", "0") as process:
+        lines_until(process, "accepted")
+        os.kill(child_of(process.pid), signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the gateway ended with exit code -9" in err
+    assert '"message":"serving"' in err
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
 def test_a_killed_demonstration_leaves_no_gateway(tmp_path: Path) -> None:
     with demo(tmp_path, "--port", "0") as process:

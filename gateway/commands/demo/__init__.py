@@ -9,10 +9,10 @@ speak SMPP and HTTP over loopback. Knows the gateway by its API and its log only
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import aiohttp
@@ -20,16 +20,14 @@ import click
 import uvloop
 
 import config
-from bench.sink import Sink
-from bench.smsc import SimulatedSmsc
 from gateway.commands.demo import explore, report
-from gateway.commands.demo.campaign import read
-from gateway.commands.demo.client import Client, Refusal
+from gateway.commands.demo.campaign import Campaign, read
+from gateway.commands.demo.client import Refusal
 from gateway.commands.demo.operators import OPERATORS
-from gateway.commands.demo.process import Gateway, GatewayEnded
+from gateway.commands.demo.process import GatewayEnded
+from gateway.commands.demo.report import Sent
 from gateway.commands.demo.sending import send, until_events, until_final
-from gateway.commands.demo.setting import KEY, prepare
-from gateway.events.sign import new_secret
+from gateway.commands.demo.stage import Stage, set_up
 
 FILES: Final = Path(config.__file__).parent
 INTERRUPTED: Final = 130
@@ -46,24 +44,24 @@ def run(leave: bool, port: int) -> int:
 
 
 class _Demo:
-    """One run. Its end is one way for all causes: out of the stack, the gateway first."""
+    """One run. It has one end for all causes: down the stack, the gateway first."""
 
     def __init__(self, leave: bool, port: int) -> None:
         self._leave = leave
         self._port = port
-        self._gateway: Gateway | None = None
+        self._stage: Stage | None = None
         self._code = INTERRUPTED
 
     async def run(self) -> int:
-        """Play; the first signal ends it in order, the second kills the gateway."""
+        """Play; the first signal ends it in order, a second one kills the gateway."""
         playing = asyncio.create_task(self._play())
 
         def end() -> None:
             if not playing.cancelling():
                 click.echo("\nEnding: the gateway finishes what is on the wire.")
                 playing.cancel()
-            elif self._gateway is not None:
-                self._gateway.kill()
+            elif self._stage is not None:
+                self._stage.gateway.kill()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, end)
@@ -73,60 +71,42 @@ class _Demo:
             pass
         except (GatewayEnded, Refusal, aiohttp.ClientError, OSError, ValueError) as error:
             click.echo(f"The demonstration failed: {error}", err=True)
-            if self._gateway is not None:
-                for line in self._gateway.tail:
-                    click.echo(f"  {line}", err=True)
+            for line in error.tail if isinstance(error, GatewayEnded) else ():
+                click.echo(f"  {line}", err=True)
             self._code = 1
         return self._code
 
     async def _play(self) -> None:
         campaign = read(FILES / "demo")
         async with AsyncExitStack() as stack:
-            directory = Path(stack.enter_context(TemporaryDirectory(prefix="aldis-demo-")))
-            secret = new_secret()
-            sink = await stack.enter_async_context(Sink(secret=secret))
-            carriers = {
-                name: await stack.enter_async_context(SimulatedSmsc(behaviour))
-                for name, behaviour in OPERATORS.items()
-            }
-            path, environment = prepare(
-                FILES / "gateway.toml",
-                directory,
-                carriers={name: smsc.port for name, smsc in carriers.items()},
-                webhook=sink.url,
-                secret=secret,
-                http_port=self._port,
-            )
-            self._gateway = Gateway(path, environment, directory / "gateway.log")
-            gateway = await stack.enter_async_context(self._gateway)
-            client = await stack.enter_async_context(
-                Client(f"http://127.0.0.1:{gateway.http_port}", KEY)
-            )
-            ops = f"http://127.0.0.1:{gateway.ops_port}"
-            await client.ready(ops)
-            for name, smsc in carriers.items():
+            stage = self._stage = await set_up(stack, FILES, self._port)
+            for name, smsc in stage.operators.items():
                 click.echo(f"operator {name}: SMPP on 127.0.0.1:{smsc.port}")
-            click.echo(f"gateway: {client.base}, store {directory / 'aldis.db'}\n")
-
-            sent = await send(client, campaign)
-            complete = await until_final(client, sent)
-            await until_events(sink, sum(one.upload.counts.accepted for one in sent))
-            for one in sent:
-                one.messages = await client.messages(one.id)
-                one.ineligible = await client.ineligible(one.id)
-            received = report.received(sink)
-            rates = {name: behaviour.rate for name, behaviour in OPERATORS.items()}
-            click.echo("\n".join(["", *report.lines(sent, received, rates), ""]))
-            wrong = report.disagreements(sent, received)
-            wrong += [f"the gateway logged an error: {message}" for message in gateway.errors]
-            wrong += [
-                f"{name}: {smsc.counters.connections} connections, {len(smsc.binds)} of them stayed"
-                for name, smsc in carriers.items()
-                if smsc.counters.connections != len(smsc.binds)
-            ]
-            for sentence in wrong:
-                click.echo(f"WRONG: {sentence}", err=True)
-            self._code = 0 if complete and not wrong else 1
+            click.echo(f"gateway: {stage.client.base}, files in {stage.directory}\n")
+            try:
+                sent = await self._campaign(stage, campaign)
+            except aiohttp.ClientError:
+                # "Connection refused" is no news when the gateway is gone: then say that.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stage.gateway.ended(), 1.0)
+                raise
             if not self._leave:
-                click.echo("\n".join(explore.lines(client.base, ops, directory, sent)))
-                await gateway.ended()
+                click.echo("\n".join(explore.lines(stage, sent)))
+                await stage.gateway.ended()
+
+    async def _campaign(self, stage: Stage, campaign: Campaign) -> list[Sent]:
+        """Send, wait, fetch what became of everybody, report; sets the exit code."""
+        sent = await send(stage.client, campaign)
+        complete = await until_final(stage.client, sent)
+        await until_events(stage.sink, sum(one.upload.counts.accepted for one in sent))
+        for one in sent:
+            one.messages = await stage.client.messages(one.id)
+            one.ineligible = await stage.client.ineligible(one.id)
+        received = report.received(stage.sink)
+        rates = {name: behaviour.rate for name, behaviour in OPERATORS.items()}
+        click.echo("\n".join(["", *report.lines(sent, received, rates), ""]))
+        wrong = report.disagreements(sent, received) + stage.irregularities()
+        for sentence in wrong:
+            click.echo(f"WRONG: {sentence}", err=True)
+        self._code = 0 if complete and not wrong else 1
+        return sent

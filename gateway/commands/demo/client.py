@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -18,6 +19,8 @@ from gateway.ingress.http import answers as a
 T = TypeVar("T")
 
 NDJSON: Final = "application/x-ndjson"
+TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+"""For one answer; the largest upload takes a tenth of a second."""
 READY: Final = 15.0
 """Seconds until an operator is bound; `connect_timeout` is ten."""
 
@@ -31,7 +34,9 @@ class Client:
 
     def __init__(self, base: str, key: str) -> None:
         self.base = base
-        self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT
+        )
 
     async def __aenter__(self) -> Client:
         return self
@@ -41,12 +46,14 @@ class Client:
 
     async def ready(self, ops: str) -> None:
         """Wait for `/readyz` of the gateway's other port: store open, an operator bound."""
-        async with asyncio.timeout(READY):
-            while True:
-                async with self._session.get(f"{ops}/readyz") as response:
-                    if response.ok:
-                        return
-                await asyncio.sleep(0.05)
+        end = monotonic() + READY
+        while True:
+            async with self._session.get(f"{ops}/readyz") as response:
+                if response.ok:
+                    return
+                if monotonic() > end:
+                    raise Refusal(f"not ready after {READY:.0f} s: {await response.text()}")
+            await asyncio.sleep(0.05)
 
     async def opt_out(self, number: str) -> None:
         """Enter a refusal to any sender."""

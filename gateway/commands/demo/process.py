@@ -14,7 +14,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +29,11 @@ _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 class GatewayEnded(Exception):
-    """It ended without having been asked to, or never served."""
+    """It ended without having been asked to, or never served; `tail` is the end of its log."""
+
+    def __init__(self, what: str, tail: Sequence[str]) -> None:
+        super().__init__(what)
+        self.tail = list(tail)
 
 
 class Gateway:
@@ -39,8 +43,7 @@ class Gateway:
         self._path = path
         self._environment = environment
         self._log = log
-        self.tail: deque[str] = deque(maxlen=_TAIL)
-        """The last lines of its log."""
+        self._tail: deque[str] = deque(maxlen=_TAIL)
         self.errors: list[str] = []
         """What it logged as errors: in a demonstration there is no reason for one."""
         self._serving: asyncio.Future[tuple[int, int]]
@@ -72,7 +75,7 @@ class Gateway:
             self.http_port, self.ops_port = await asyncio.wait_for(self._serving, START)
         except TimeoutError:
             await self._end()
-            raise GatewayEnded(f"the gateway does not serve after {START:.0f} s") from None
+            raise GatewayEnded(f"no gateway serves after {START:.0f} s", self._tail) from None
         except BaseException:
             await self._end()
             raise
@@ -110,7 +113,7 @@ class Gateway:
             async for line in stderr:
                 log.write(line)
                 log.flush()
-                self.tail.append(line.decode(errors="replace").rstrip())
+                self._tail.append(line.decode(errors="replace").rstrip())
                 if b'"level":"error"' in line:
                     self.errors.append(msgspec.json.decode(line)["message"])
                 if not self._serving.done() and b'"serving"' in line:
@@ -119,7 +122,8 @@ class Gateway:
             self._serving.set_exception(await self._ended())
 
     async def _ended(self) -> GatewayEnded:
-        return GatewayEnded(f"the gateway ended with exit code {await self._process.wait()}")
+        code = await self._process.wait()
+        return GatewayEnded(f"the gateway ended with exit code {code}", self._tail)
 
 
 def _ports(line: bytes) -> tuple[int, int]:
