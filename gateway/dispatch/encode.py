@@ -1,7 +1,8 @@
 """Messages -> the bodies of their submit_sm, for one carrier.
 
 In: leased messages and the contents they share. Out: `Outgoing` for each, or the reason why it
-cannot be one. A content is segmented once; per message only octets are joined. Knows no link, no
+cannot be one. A content is segmented once; per message only octets are joined. A template's texts
+differ, but nearly all fit one part: those are spelt without being segmented. Knows no link, no
 store and no clock but the moment it is given.
 
 A text that the carrier's alphabet cannot spell travels as UCS-2. It may then take more parts than
@@ -24,8 +25,9 @@ from gateway.dispatch.outgoing import Body, Outgoing
 from gateway.dispatch.profile import Profile
 from gateway.store.contract import Content, Leased
 from gateway.template import compile_template
-from protocol import times
+from protocol import gsm7, times
 from protocol.address import address
+from protocol.coding import encode_ucs2
 from protocol.errors import UsageError
 from protocol.pdu import SubmitSm, prepare
 from protocol.segment import Segments, frame, segment
@@ -38,6 +40,11 @@ VALIDITIES_KEPT: Final = 64
 """Distinct validity_period strings of one content: a campaign has one a second at most."""
 LONGEST_RELATIVE: Final = 31 * 86_400
 """Seconds; further away a relative time would need months, which have no one length."""
+
+ONE_PART_SEPTETS: Final = 160
+ONE_PART_UCS2: Final = 140
+"""Octets; 70 UTF-16 units (TS 23.040 §9.2.3.16)."""
+CLASSIC: Final = frozenset({"auto", "gsm", "ucs2"})
 
 _decode_vars = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -97,14 +104,55 @@ class _Shape:
 class _Known:
     """A content as this carrier spells it; `segments` is None when each message has its own."""
 
-    __slots__ = ("category", "content", "segments", "shapes", "unsendable")
+    __slots__ = ("category", "content", "render", "segments", "shapes", "unsendable")
 
     def __init__(self, content: Content) -> None:
         self.content = content
         self.category = content.category
+        self.render = compile_template(content.text).render
         self.segments: Segments | None = None
         self.shapes: dict[tuple[int, int], _Shape] = {}
         self.unsendable = ""
+
+
+class _Single:
+    """Spells the texts of one template that fit one part; 2.0 us a message, where segmenting each
+    takes 7. All messages share their deadline, and so their validity_period."""
+
+    __slots__ = ("_before", "_gsm", "_ucs2", "deadline", "known")
+
+    def __init__(
+        self, known: _Known, deadline: int, before: bytes, gsm: bytes | None, ucs2: bytes
+    ) -> None:
+        """`before` and the two others are a body around destination_addr, up to sm_length; `gsm`
+        is None when the caller insists on UCS-2."""
+        self.known = known
+        self.deadline = deadline
+        self._before = before
+        self._gsm = gsm
+        self._ucs2 = ucs2
+
+    def body(self, message: Leased) -> Body | None:
+        """The body of the message's only part; None when the long way has to look at it."""
+        values = message.vars
+        if values is None:
+            return None
+        try:
+            text = self.known.render(_decode_vars(values))
+        except (KeyError, msgspec.DecodeError):
+            return None
+        middle = self._gsm
+        if middle is not None and (data := gsm7.encode(text)) is not None:
+            limit = ONE_PART_SEPTETS
+        else:
+            try:
+                data = encode_ucs2(text)
+            except UsageError:
+                return None
+            middle, limit = self._ucs2, ONE_PART_UCS2
+        if not 0 < len(data) <= limit:
+            return None
+        return self._before, b"%d" % message.number, b"%b%c%b" % (middle, len(data), data)
 
 
 class Encoder:
@@ -131,11 +179,18 @@ class Encoder:
         last_content = last_deadline = -1
         before = tail = b""
         category = ""
+        single: _Single | None = None
         for message in messages:
-            # The messages of a campaign share everything but the number: the common case.
+            # The messages of a campaign share everything but the number, or but the number and
+            # the text: the common cases.
             if message.content == last_content and message.deadline == last_deadline:
-                append(Outgoing(message, category, ((before, b"%d" % message.number, tail),)))
-                continue
+                if single is None:
+                    append(Outgoing(message, category, ((before, b"%d" % message.number, tail),)))
+                    continue
+                body = single.body(message)
+                if body is not None:
+                    append(Outgoing(message, category, (body,)))
+                    continue
             if message.deadline <= now:
                 refused.append((message, "validity_expired"))
                 continue
@@ -147,14 +202,36 @@ class Encoder:
             except Unsendable as unsendable:
                 refused.append((message, unsendable.reason))
                 continue
-            append(Outgoing(message, known.category, bodies))
-            if len(bodies) == 1 and known.segments is not None:
-                last_content, last_deadline = message.content, message.deadline
-                category = known.category
+            category = known.category
+            append(Outgoing(message, category, bodies, len(bodies)))
+            last_content, last_deadline = message.content, message.deadline
+            if known.segments is None:
+                if single is None or single.known is not known or single.deadline != last_deadline:
+                    single = self._single(known, message.deadline, now)
+                    if single is None:
+                        last_content = -1
+            elif len(bodies) == 1:
+                single = None
                 before, _, tail = bodies[0]
             else:
                 last_content = -1
         return ready, refused
+
+    def _single(self, known: _Known, deadline: int, now: int) -> _Single | None:
+        """How the texts of one part of a template are spelt; None where only `segment` knows."""
+        content, carrier = known.content, self._profile.carrier
+        if content.transliterate or content.encoding not in CLASSIC or carrier.alphabet != "gsm":
+            return None
+        coding = self._profile.data_coding
+        validity = self._validity(deadline, now).encode()
+        gsm, ucs2 = self._shape(known, coding["gsm"], 0), self._shape(known, coding["ucs2"], 0)
+        return _Single(
+            known,
+            deadline,
+            gsm.before,
+            None if content.encoding == "ucs2" else gsm.middle + validity + gsm.head,
+            ucs2.middle + validity + ucs2.head,
+        )
 
     def _learn(self, content: Content) -> _Known:
         known = _Known(content)
@@ -173,7 +250,7 @@ class Encoder:
             raise Unsendable(known.unsendable)
         segments = known.segments
         if segments is None:
-            segments = self._segment(known.content, _render(known.content.text, message.vars))
+            segments = self._segment(known.content, _render(known, message.vars))
         several = len(segments.parts) > 1
         frames = frame(segments, self._references.take(message.number) if several else 0)
         shape = self._shape(known, segments.data_coding, frames[0][0])
@@ -241,9 +318,9 @@ def _tail(middle: bytes, text: bytes, tlvs: tuple[tuple[int, bytes], ...]) -> by
     return tail + write_tlvs(tlvs) if tlvs else tail
 
 
-def _render(text: str, values: str | None) -> str:
+def _render(known: _Known, values: str | None) -> str:
     try:
-        return compile_template(text).render(_decode_vars(values) if values else {})
+        return known.render(_decode_vars(values) if values else {})
     except (KeyError, msgspec.DecodeError):
         raise Unsendable("missing_variable") from None
 

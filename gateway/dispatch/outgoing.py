@@ -5,13 +5,15 @@ Knows nothing of how it was encoded or what its fates will mean; `verdict` judge
 
 from __future__ import annotations
 
+import msgspec
+
 from gateway.store.contract import Leased
 
 Body = tuple[bytes, ...]
 """An encoded submit_sm body in pieces, as `Connection.send_many` joins them."""
 
 
-class Outgoing:
+class Outgoing(msgspec.Struct, eq=False, gc=False):
     """One leased message with the bodies of its parts.
 
     pending     parts at a link, on the wire or waiting for room, that have no fate yet
@@ -23,31 +25,19 @@ class Outgoing:
     settled     its result has left: what comes now is late
 
     While it travels, the message itself is the context of its only part; parts of several have a
-    `Part` each. That saves an object per message where it matters.
+    `Part` each. That saves an object per message where it matters. A struct, because C fills its
+    defaults in a quarter of the time an `__init__` takes.
     """
 
-    __slots__ = (
-        "_again",
-        "bad",
-        "bodies",
-        "category",
-        "ids",
-        "message",
-        "pending",
-        "settled",
-        "unknown",
-    )
-
-    def __init__(self, message: Leased, category: str, bodies: tuple[Body, ...]) -> None:
-        self.message = message
-        self.category = category
-        self.bodies = bodies
-        self.pending = len(bodies)
-        self.unknown = 0
-        self.settled = False
-        self.ids: list[str | None] | None = None
-        self.bad: tuple[int, str, str] | None = None
-        self._again: list[int] | None = None
+    message: Leased
+    category: str
+    bodies: tuple[Body, ...]
+    pending: int = 1
+    unknown: int = 0
+    settled: bool = False
+    ids: list[str | None] | None = None
+    bad: tuple[int, str, str] | None = None
+    _again: list[int] | None = None
 
     @property
     def again(self) -> list[int]:

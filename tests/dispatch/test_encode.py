@@ -1,5 +1,6 @@
 """Messages as this carrier spells them, read back with the codec."""
 
+import json
 from typing import Any
 
 import pytest
@@ -18,9 +19,9 @@ NOW = 1_700_000_000_000_000
 HOUR = 3_600_000_000
 
 
-def encoder(**changes: Any) -> Encoder:
+def encoder(references: References | None = None, **changes: Any) -> Encoder:
     carrier = Carrier(name="op1", hosts=("localhost:2775",), **changes)
-    return Encoder(Profile(carrier), References(bytes(131072)))
+    return Encoder(Profile(carrier), references or References(bytes(131072)))
 
 
 def content(text: str, **changes: Any) -> Content:
@@ -208,3 +209,33 @@ def test_one_bad_message_leaves_its_neighbours_alone() -> None:
     ready, refused = encoder().encode(messages, {1: content("x")}, NOW)
     assert [each.message for each in ready] == [messages[0], messages[2]]
     assert refused == [(messages[1], "validity_expired")]
+
+
+SPELT = ["", "x", "a" * 160, "a" * 161, "€" * 80, "€" * 81, "ж" * 70, "ж" * 71, "😀" * 35,
+         "😀" * 36, "\ud800", "ç", "\x00"]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["auto", "gsm", "ucs2", "latin1"])
+@pytest.mark.parametrize("alphabet", ["gsm", "latin1"])
+@pytest.mark.parametrize("mode", ["udh8", "payload"])
+def test_a_text_of_a_template_is_spelt_alike_alone_and_among_others(
+    encoding: str, alphabet: str, mode: str
+) -> None:
+    what = content("{{t}}", templated=True, encoding=encoding)
+    values = [json.dumps({"t": text}) for text in SPELT for _ in range(2)] + ["{}", "[", "{}"]
+    messages = [leased(46700000000 + n, vars=one) for n, one in enumerate(values)]
+    messages[7].deadline += 5_000_000
+    together = encoder(alphabet=alphabet, long_message=mode)
+    ready, refused = together.encode(messages, {1: what}, NOW)
+    alone: list[tuple[int, list[bytes]]] = []
+    wrong: list[tuple[int, str]] = []
+    references = References(bytes(131072))
+    for message in messages:
+        apart = encoder(references, alphabet=alphabet, long_message=mode)
+        one, bad = apart.encode([message], {1: what}, NOW)
+        alone += [(out.message.number, [b"".join(body) for body in out.bodies]) for out in one]
+        wrong += [(message.number, reason) for message, reason in bad]
+    assert [(o.message.number, [b"".join(body) for body in o.bodies]) for o in ready] == alone
+    assert [(message.number, reason) for message, reason in refused] == wrong
+    assert {"missing_variable", "empty_text"} <= {reason for _, reason in wrong}
+    assert all(out.pending == len(out.bodies) for out in ready)

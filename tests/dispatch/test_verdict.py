@@ -22,7 +22,7 @@ def outgoing(parts: int = 2, attempts: int = 0, category: str = "service") -> Ou
     message = Leased(
         7, 1, 46700000001, parts, attempts, 1, AT, "main/bulk", "acme", None, None, None, AT
     )
-    return Outgoing(message, category, ((b"",),) * parts)
+    return Outgoing(message, category, ((b"",),) * parts, parts)
 
 
 def verdict(
