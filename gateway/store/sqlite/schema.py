@@ -272,6 +272,8 @@ def make_directory(path: Path) -> None:
 def open_writer(path: Path, synchronous: str, cache: int) -> sqlite3.Connection:
     """The one connection that writes; creates the file (0600) and switches it to WAL.
 
+    Raises `StoreTooNew` before anything is written.
+
     `isolation_level=None`: transactions are begun and ended by the writer alone.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -279,6 +281,11 @@ def open_writer(path: Path, synchronous: str, cache: int) -> sqlite3.Connection:
         path, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     connection.execute("PRAGMA busy_timeout = 5000")
+    try:
+        _version(connection)  # before anything is written: WAL is a mark in the file's header
+    except BaseException:
+        connection.close()
+        raise
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if synchronous == 'NORMAL' else 'FULL'}")
     connection.execute(f"PRAGMA cache_size = -{cache // 1024}")
@@ -310,14 +317,20 @@ def migrate(connection: sqlite3.Connection) -> int:
 
     Raises `StoreTooNew` for a database a later Aldis wrote. Each step is one transaction.
     """
+    found = _version(connection)
+    for version in range(found, VERSION):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{_MIGRATIONS[version]}PRAGMA user_version = {version + 1};COMMIT;"
+        )
+    return found
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """The schema's version; raises `StoreTooNew` for one this Aldis does not know."""
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
         raise StoreTooNew(
             f"the store has schema {found}, this Aldis knows up to {VERSION}: "
             "run the newer version, or restore a backup from before the upgrade"
-        )
-    for version in range(found, VERSION):
-        connection.executescript(
-            f"BEGIN IMMEDIATE;{_MIGRATIONS[version]}PRAGMA user_version = {version + 1};COMMIT;"
         )
     return found
