@@ -12,7 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -201,6 +207,8 @@ class Metrics:
     """One process's metrics; every write is for a whole list."""
 
     def __init__(self) -> None:
+        # When a series began doubles the exposition and nobody here asks.
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
