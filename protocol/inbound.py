@@ -39,7 +39,7 @@ from .events import (
     Unexpected,
 )
 from .outbound import HEADER, Outbound, response_body
-from .pdu import Bind, DataSmResp, DeliverSmResp, MessageId, Pdu, SubmitSmResp, decode
+from .pdu import Bind, DataSmResp, DeliverSmResp, MessageId, Pdu, SubmitSmResp, decode, decode_body
 from .state import BINDS, UNANSWERED, Role
 from .timers import Timers, after
 from .tlv import TLVS
@@ -127,8 +127,13 @@ class Inbound(Outbound):
                     append(Answered(context, request_command_id, pdu, sent_at, error))
                 clock.busy_at = now
             elif command_id in session.messages:
-                request = self._decode_request(data, pos, end, events)
-                if request is not None:
+                try:
+                    request = decode_body(
+                        command_id, command_status, number, data[pos + HEADER_LENGTH : end]
+                    )
+                except PduError as error:
+                    self._malformed(error, events)
+                else:
                     self._owed += 1
                     append(Received(request))
                 clock.busy_at = now
@@ -192,9 +197,12 @@ class Inbound(Outbound):
         try:
             return decode(data, pos, end)
         except PduError as error:
-            self._answer(error.command_id, error.sequence_number, error.command_status)
-            events.append(Malformed(error))
+            self._malformed(error, events)
             return None
+
+    def _malformed(self, error: PduError, events: list[Event]) -> None:
+        self._answer(error.command_id, error.sequence_number, error.command_status)
+        events.append(Malformed(error))
 
     def _receive_session_request(
         self, data: bytes, pos: int, end: int, now: float, events: list[Event]
