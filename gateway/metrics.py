@@ -208,7 +208,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # When a series began doubles the exposition and nobody here asks.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
