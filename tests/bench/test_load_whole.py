@@ -57,7 +57,7 @@ async def test_a_backlog_survives_a_kill_and_drains() -> None:
 async def test_nothing_acknowledged_is_lost_by_kills() -> None:
     figures = await kill.run(
         SiteSettings(audit_suffix="", smsc=("--latency=0.02",)),
-        kills=2,
+        kills=3,
         connections=2,
         text=TEMPLATED,
         seed=3,
