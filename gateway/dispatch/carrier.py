@@ -278,8 +278,7 @@ class Carrier:
         self._pump()
 
     def _reap(self, harvest: Harvest) -> None:
-        if harvest.settled or harvest.late:
-            self._settler.put(harvest.settled, harvest.late)
+        self._settler.put(harvest.settled, harvest.late, harvest.sent)
 
     def _abandon(self, link: Link) -> None:
         """Parts that wait at a link will not leave over it."""

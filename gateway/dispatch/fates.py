@@ -1,15 +1,17 @@
 """Answers -> results: what the events of one read mean for the messages they belong to.
 
-In: a list of events of a link. Out: one `Harvest`: results for the store, late answers, requests
-of the operator, parts to send again, and the events that concern the session only. The hot half of
-dispatch: one pass, nothing per message but its result.
+In: a list of events of a link. Out: one `Harvest`: what was sent, other results for the store, late
+answers, requests of the operator, parts to send again, and the events that concern the session
+only. The hot half of dispatch: one pass, and no object for a message that was simply taken.
 
 Knows messages, statuses and the throttle; no socket and no store.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Final
 
 from gateway import metrics as m
@@ -19,9 +21,9 @@ from gateway.dispatch.profile import Profile
 from gateway.dispatch.statuses import CONGESTED, UNKNOWN_STATUS
 from gateway.dispatch.tally import Tally
 from gateway.dispatch.throttle import Pace, Throttle
-from gateway.dispatch.verdict import SENT, SEVERITY, judge
+from gateway.dispatch.verdict import SEVERITY, judge
 from gateway.model import Status
-from gateway.store.contract import LateAnswer, Outcome, Settled
+from gateway.store.contract import LateAnswer, Leased, Outcome, Sent, Settled
 from protocol import constants as c
 from protocol.events import (
     Answered,
@@ -34,21 +36,23 @@ from protocol.events import (
     Unexpected,
     Unsent,
 )
-from protocol.message_id import canonical
+from protocol.message_id import canonical, canonical_all
 from protocol.pdu import Pdu, SubmitSmResp
 
 _CONGESTION_STATE: Final = 0x0428
 _MESSAGES: Final = frozenset({c.DELIVER_SM, c.DATA_SM, c.ALERT_NOTIFICATION})
-_OUTCOME_SENT: Final = Outcome.SENT
+_lane_of: Final = attrgetter("lane")
 _QUEUED: Final = int(Status.QUEUED)
 
 
 class Harvest:
-    """What one list of events came to."""
+    """What one list of events came to. `sent` holds the messages of one part that were taken at
+    once, `settled` all others that are through."""
 
-    __slots__ = ("again", "late", "others", "requests", "settled")
+    __slots__ = ("again", "late", "others", "requests", "sent", "settled")
 
     def __init__(self) -> None:
+        self.sent: Sent | None = None
         self.settled: list[Settled] = []
         self.late: list[LateAnswer] = []
         self.requests: list[Pdu] = []
@@ -79,15 +83,15 @@ class Fates:
     def take(self, events: Iterable[Event], at: int, now: float, link_up: bool = True) -> Harvest:
         """Work through the events of one read; `at` is UTC µs, `now` the link's clock."""
         harvest = Harvest()
-        settled = harvest.settled.append
-        name, receipts = self._profile.name, self._profile.carrier.receipts
-        lanes: list[str] = []
-        seconds: list[float] = []
+        name = self._profile.name
+        messages: list[Leased] = []
+        ids: list[str] = []
+        sent_ats: list[float] = []
         accepted_at = 0.0
         for event in events:
             if isinstance(event, Answered):
                 context, response, sent_at = event.context, event.response, event.sent_at
-                seconds.append(now - sent_at)
+                sent_ats.append(sent_at)
                 if (
                     isinstance(context, Outgoing)
                     and isinstance(response, SubmitSmResp)
@@ -96,10 +100,8 @@ class Fates:
                 ):
                     accepted_at = sent_at
                     context.settled = True
-                    message = context.message
-                    ids = (canonical(response.message_id),)
-                    lanes.append(message.lane)
-                    settled(Settled(message, name, _OUTCOME_SENT, at, SENT, ids, receipts))
+                    messages.append(context.message)
+                    ids.append(response.message_id)
                 else:
                     outgoing, index = _whose(context)
                     self._answered(outgoing, index, response, sent_at, now)
@@ -112,13 +114,15 @@ class Fates:
                     self._tally.count(m.UNEXPECTED_PDUS, 1, name, pdu.command)
             else:
                 self._rare(event, at, now, link_up, harvest)
-        if seconds:
-            self._pace.add(len(seconds), now)
-            self._tally.observe(m.SUBMIT_SECONDS, seconds, name)
-        if lanes:
+        if sent_ats:
+            self._pace.add(len(sent_ats), now)
+            self._tally.observe(m.SUBMIT_SECONDS, [now - each for each in sent_ats], name)
+        if messages:
             self._throttle.accepted(accepted_at)
-            for lane in set(lanes):  # a handful at most, and list.count runs in C
-                count = lanes.count(lane)
+            harvest.sent = Sent(
+                name, at, self._profile.carrier.receipts, messages, canonical_all(ids)
+            )
+            for lane, count in Counter(map(_lane_of, messages)).items():
                 self._tally.count(m.SUBMITS, count, name, lane, "ESME_ROK")
                 self._tally.count(m.SETTLED, count, name, lane, "sent", "")
         return harvest

@@ -97,6 +97,7 @@ def refused(
         Outcome.FAILED,
         at,
         int(status),
+        attempts=message.attempts + 1,
         reason=reason,
         carrier_code=status_name(command_status),
     )
@@ -155,6 +156,7 @@ def _again(
         Outcome.FAILED,
         at,
         int(Status.FAILED),
+        attempts=attempts,
         reason=reason,
         carrier_code=code,
     )

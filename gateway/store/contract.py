@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gateway.model import BatchState, OnUnknown
+from gateway.model import BatchState, OnUnknown, Status
 
 # --- accepting
 
@@ -193,9 +193,35 @@ class Settled(msgspec.Struct, gc=False):
     """SENT: whether a receipt was asked for; without one the message ends as `unknown`."""
     due: int = 0
     lane: str = ""
-    attempts: int = 0
+    attempts: int | None = None
+    """Submissions begun so far, this one included if it counts; None leaves it to the store (as
+    before the lease, and one more if the outcome is UNKNOWN or SENT)."""
     reason: str | None = None
     carrier_code: str | None = None
+
+
+class Sent(msgspec.Struct, gc=False):
+    """Leased messages of one part each that one carrier took; the columns are in step.
+
+    What nearly every message comes to, without an object for each: the same as a `Settled` with
+    `Outcome.SENT` and one operator's id for every message.
+    """
+
+    carrier: str
+    at: int
+    receipts: bool
+    """Whether receipts were asked for; see `Settled`."""
+    messages: list[Leased]
+    operator_ids: list[str]
+    """Normalised for this carrier; empty where the operator gave none."""
+
+    def spelt_out(self) -> list[Settled]:
+        """The same, a result for each message."""
+        carrier, at, receipts = self.carrier, self.at, self.receipts
+        return [
+            Settled(message, carrier, Outcome.SENT, at, Status.SENT, (operator_id,), receipts)
+            for message, operator_id in zip(self.messages, self.operator_ids, strict=True)
+        ]
 
 
 class LateAnswer(msgspec.Struct):
@@ -482,8 +508,11 @@ class Store(Protocol):
         Paused and draft batches are passed over.
         """
 
-    async def settle(self, results: Sequence[Settled]) -> None:
-        """Write what became of leased messages. Receipts parked for their ids are applied."""
+    async def settle(self, results: Sequence[Settled], sent: Sequence[Sent] = ()) -> None:
+        """Write what became of leased messages. Receipts parked for their ids are applied.
+
+        Their order tells nothing: no message may be in it twice.
+        """
 
     async def settle_late(self, answers: Sequence[LateAnswer]) -> None:
         """Write answers to submissions that had been given up.

@@ -26,6 +26,7 @@ from gateway.store.contract import (
     LateAnswer,
     Lease,
     NewMessage,
+    Sent,
     Settled,
     Submission,
 )
@@ -131,11 +132,12 @@ class WatchedStore(SqliteStore):
         self._changed()
         return lease
 
-    async def settle(self, results: Sequence[Settled]) -> None:
+    async def settle(self, results: Sequence[Settled], sent: Sequence[Sent] = ()) -> None:
         self._refuse_while_away()
-        await super().settle(results)
-        self.calls.append(list(results))
-        for result in results:
+        await super().settle(results, sent)
+        settled = [*results, *(one for each in sent for one in each.spelt_out())]
+        self.calls.append(settled)
+        for result in settled:
             assert self.leased.pop(result.message.id) == result.carrier, "settled twice"
             self.results.append(result)
         self._changed()

@@ -7,7 +7,7 @@ from workbench import HOUR, SECOND, Bench
 
 from gateway.metrics import FINISHED, ILLEGAL_TRANSITIONS
 from gateway.model import IllegalTransition, Status
-from gateway.store.contract import LateAnswer, Outcome, Settled
+from gateway.store.contract import LateAnswer, Outcome, Sent, Settled
 
 
 async def test_sent_is_told_and_the_parts_are_known(bench: Bench):
@@ -63,6 +63,19 @@ async def test_a_throttled_message_keeps_its_attempts(bench: Bench):
         (message,) = await bench.lease()
         assert message.attempts == 0
         await bench.store.settle([bench.result(message, Outcome.RETRY, Status.QUEUED)])
+
+
+async def test_the_next_carrier_begins_to_count_from_nothing(bench: Bench):
+    await bench.accept()
+    (message,) = await bench.lease()
+    await bench.store.settle([bench.result(message, Outcome.UNKNOWN, Status.QUEUED, attempts=2)])
+    (message,) = await bench.lease()
+    assert message.attempts == 2
+    for outcome in (Outcome.UNKNOWN, Outcome.RETRY):
+        moved = bench.result(message, outcome, Status.QUEUED, lane="main/bulk/op1", attempts=0)
+        await bench.store.settle([moved])
+        (message,) = await bench.lease(lanes=["main/bulk/op1"], carrier="op2")
+        assert message.attempts == 0
 
 
 async def test_a_failed_message_ends_with_its_reason(bench: Bench):
@@ -131,6 +144,51 @@ async def test_a_list_with_every_outcome_is_one_call(bench: Bench):
     assert len(bench.events()) == 100
     stored = dict(bench.sql("SELECT id, updated FROM messages"))
     assert all(stored[r.message.id] == r.at for r in results)
+
+
+async def test_what_was_simply_sent_comes_in_columns(bench: Bench):
+    await bench.accept(3, new_batch=True)
+    await bench.accept(2, account="shop")
+    await bench.accept(1, account="bank", refs=["r"])
+    leased = await bench.lease(6)
+    *told, silent = leased
+    at = bench.now + SECOND
+    names = [f"{message.id}-1" for message in told]
+    names[1] = ""  # an operator that gives no id for one of them
+    early = bench.receipt(told[2].id)
+    assert [fate.matched for fate in await bench.receive(early)] == [None]
+    await bench.store.settle(
+        [], [Sent("op1", at, True, told, names), Sent("op2", at, False, [silent], ["z"])]
+    )
+    assert bench.statuses() == {"sent": 4, "delivered": 1, "unknown": 1}
+    stored = bench.sql("SELECT message, part, operator_id, sent_at FROM parts ORDER BY message")
+    assert stored == sorted(
+        [(m.id, 1, n, at) for m, n in zip(told, names, strict=True) if n] + [(silent.id, 1, "z", at)]
+    )
+    sent = [event for event in bench.events() if event["status"] == "sent"]
+    assert {(event["account"], "batch" in event) for event in sent} <= {
+        ("shop", True), ("shop", False), ("bank", False)
+    }  # fmt: skip
+    assert len(sent) == 5
+    assert {event["at"] for event in sent} == {"2027-01-15T08:00:01.000000Z"}
+    rows = bench.sql("SELECT DISTINCT attempts, sequence FROM messages WHERE status = 6")
+    assert rows == [(1, 2)]
+    bench.check()
+
+
+async def test_columns_that_repeat_a_message_count_once(tmp_path):
+    bench = Bench(tmp_path)
+    bench.make(strict=False)
+    await bench.open()
+    await bench.accept(3)
+    one, two, three = await bench.lease()
+    sent = Sent("op1", bench.now, True, [one, two], ["a", "b"])
+    await bench.store.settle([bench.result(three, Outcome.FAILED, Status.FAILED)], [sent, sent])
+    assert bench.statuses() == {"sent": 2, "failed": 1}
+    assert bench.metric(ILLEGAL_TRANSITIONS, "sending", "sent") == 2
+    assert len(bench.sql("SELECT * FROM parts")) == 2
+    bench.check()
+    await bench.store.close()
 
 
 async def test_a_result_without_a_lease_is_counted_and_ignored(tmp_path):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -113,6 +114,18 @@ class Correlation:
             recent[operator_id] = message << PART_BITS | part
         self.size += len(recent) - before
         return lambda: self.remove(zip(carriers, operator_ids, messages, parts, strict=True))
+
+    def add_single(
+        self, carrier: int, messages: Sequence[int], operator_ids: Sequence[str]
+    ) -> Callable[[], None]:
+        """Messages of one part were sent over a carrier; returns what undoes it."""
+        recent = self._recent.setdefault(carrier, {})
+        before = len(recent)
+        recent.update(zip(operator_ids, [m << PART_BITS | 1 for m in messages], strict=True))
+        self.size += len(recent) - before
+        return lambda: self.remove(
+            zip(repeat(carrier), operator_ids, messages, repeat(1), strict=False)
+        )
 
     def remove(self, parts: Iterable[tuple[int, str, int, int]]) -> None:
         """Forget (carrier, operator's id, message, part), unless the operator has reused the id

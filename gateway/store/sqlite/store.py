@@ -39,6 +39,7 @@ from gateway.store.contract import (
     ReceiptFate,
     ReceiptNews,
     Recovered,
+    Sent,
     Settled,
     StoredAnswer,
     Submission,
@@ -240,11 +241,12 @@ class SqliteStore:
             sum(demand.parts for demand in demands),
         )
 
-    async def settle(self, results: Sequence[Settled]) -> None:
+    async def settle(self, results: Sequence[Settled], sent: Sequence[Sent] = ()) -> None:
         """See the contract."""
-        if results:
+        count = len(results) + sum(len(each.messages) for each in sent)
+        if count:
             await self._writer.call(
-                "settle", lambda t: settle.settle(t, self._memory, results), len(results)
+                "settle", lambda t: settle.settle(t, self._memory, results, sent), count
             )
 
     async def settle_late(self, answers: Sequence[LateAnswer]) -> None:
