@@ -10,28 +10,31 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, Protocol
 
 from config.settings import Account, Carrier
 from gateway.metrics import INBOUND, RECEIPT_DELAY, RECEIPTS, RETURNS_REFUSED, Metrics
 from gateway.returns.id_form import IdForm
 from gateway.returns.inbound import inbound_part
-from gateway.returns.meaning import meaning
-from gateway.store.contract import InboundMessage, InboundPart, ReceiptFate, ReceiptNews
+from gateway.returns.reading import Reading, read
+from gateway.store.contract import InboundMessage, InboundPart, ReceiptFates, Receipts
 from protocol import constants as c
 from protocol.coding import codecs_by_data_coding
 from protocol.pdu import AlertNotification, DataSm, DeliverSm, Pdu
-from protocol.receipt import OUTCOMES, Receipt, is_receipt, parse
+from protocol.receipt import is_receipt
 
 logger = logging.getLogger(__name__)
 
 SECOND: Final = 1_000_000
+_MESSAGES: Final = (DeliverSm, DataSm)
+_state: Final = attrgetter("state")
 
 
 class ReturnsStore(Protocol):
     """The part of the store asked here."""
 
-    async def receive(self, receipts: Sequence[ReceiptNews]) -> list[ReceiptFate]:
+    async def receive(self, receipts: Receipts) -> ReceiptFates:
         """Apply receipts."""
         ...
 
@@ -100,16 +103,17 @@ class Returns:
         origin = self._origins[carrier]
         now = self._clock()
         statuses = [c.ESME_ROK] * len(pdus)
-        receipts: list[Receipt] = []
+        receipts: list[Reading] = []
+        unreadable = 0
         parts: list[InboundPart] = []
         for place, pdu in enumerate(pdus):
-            if isinstance(pdu, DeliverSm | DataSm):
+            if isinstance(pdu, _MESSAGES):
                 if is_receipt(pdu.esm_class, pdu.tlvs):
-                    receipt = parse(getattr(pdu, "short_message", b""), pdu.tlvs)
-                    if receipt is None or not receipt.ids or receipt.outcome is None:
+                    receipt = read(getattr(pdu, "short_message", b""), pdu.tlvs)
+                    if receipt is None:
                         # Refusing it would make the operator send it for ever; there is no id to
                         # park it under. It is counted and taken.
-                        self._metrics.count(RECEIPTS, 1, carrier, "unreadable", "ignored")
+                        unreadable += 1
                     else:
                         receipts.append(receipt)
                 else:
@@ -118,6 +122,8 @@ class Returns:
             elif not isinstance(pdu, AlertNotification):
                 statuses[place] = c.ESME_RINVCMDID
                 self._metrics.count(RETURNS_REFUSED, 1, carrier, "ESME_RINVCMDID")
+        if unreadable:
+            self._metrics.count(RECEIPTS, unreadable, carrier, "unreadable", "ignored")
         if receipts:
             await self._receive(origin, receipts, now)
         if parts:
@@ -126,50 +132,22 @@ class Returns:
             self._metrics.count(INBOUND, len(whole), carrier, "complete")
         return statuses
 
-    async def _receive(self, origin: _Origin, receipts: list[Receipt], now: int) -> None:
-        news: list[ReceiptNews] = []
-        forms: list[tuple[tuple[str, str], ...]] = []
-        states: list[str] = []
-        for receipt in receipts:
-            told = meaning(receipt)
-            if told is None:
-                continue
-            status, reason = told
-            keys = origin.form.keys(receipt.ids)
-            outcome = receipt.outcome
-            state = OUTCOMES[outcome][1][0] if outcome is not None else ""
-            forms.append(keys)
-            states.append(state)
-            news.append(
-                ReceiptNews(
-                    carrier=origin.name,
-                    keys=[key for _, key in keys],
-                    status=int(status),
-                    at=now,
-                    reason=reason,
-                    carrier_code=receipt.error_code,
-                    state=state,
-                )
-            )
-        fates = await self._store.receive(news)
-        matched: list[str] = []
-        delays: list[float] = []
-        counts: Counter[tuple[str, str]] = Counter()
-        for fate, keys, state in zip(fates, forms, states, strict=True):
-            if fate.matched is None:
-                counts[state, "parked"] += 1
-                continue
-            counts[state, "matched"] += 1
-            matched.append(keys[fate.matched][0])
-            if fate.sent_at is not None:
-                delays.append((now - fate.sent_at) / SECOND)
-        for (state, fate_name), count in counts.items():
-            self._metrics.count(RECEIPTS, count, origin.name, state, fate_name)
-        self._metrics.observe(RECEIPT_DELAY, delays, origin.name)
-        if origin.form.learn(matched, len(fates) - len(matched)):
-            form = origin.form.form
-            logger.info("message id form", extra={"carrier": origin.name, "form": form})
-            await self._store.remember(_fact(origin.name), form or "")
+    async def _receive(self, origin: _Origin, receipts: list[Reading], now: int) -> None:
+        name, form = origin.name, origin.form
+        ids = [own for own, _ in receipts]
+        news = [told for _, told in receipts]
+        tried = form.columns(ids)
+        fates = await self._store.receive(Receipts(name, now, tried.keys, news, tried.others))
+        parked = Counter(news[position].state for position in fates.unmatched)
+        for state, count in Counter(map(_state, news)).items():
+            self._metrics.count(RECEIPTS, count - parked[state], name, state, "matched")
+        for state, count in parked.items():
+            self._metrics.count(RECEIPTS, count, name, state, "parked")
+        delays = [(now - at) / SECOND for at in fates.sent_at if at is not None]
+        self._metrics.observe(RECEIPT_DELAY, delays, name)
+        if form.learn(tried.matched(fates.unmatched, fates.matched), len(fates.unmatched)):
+            logger.info("message id form", extra={"carrier": name, "form": form.form})
+            await self._store.remember(_fact(name), form.form or "")
 
 
 def _fact(carrier: str) -> str:

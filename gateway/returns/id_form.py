@@ -7,15 +7,42 @@ for. One object for each carrier; pure but for its memory.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
-from protocol.message_id import FORMS, candidates, normalise
+from protocol.message_id import FORMS, candidates
 
 AUTO: Final = "auto"
+AS_IS: Final = "as_is"
 _ENOUGH: Final = 8
 """Matches that settle a form. Short ids fit two forms by chance, eight in a row do not."""
 _DOUBT: Final = 32
 """Unmatched receipts in a row that reopen the question: the carrier may have changed its centre."""
+
+
+class Tried(NamedTuple):
+    """What a list of receipts was looked for by."""
+
+    keys: list[str]
+    """The likeliest key of each."""
+    others: dict[int, Sequence[str]]
+    """Further keys by position."""
+    form: str | None
+    """The form in force; None if all were tried."""
+    spellings: Sequence[tuple[tuple[str, str], ...]]
+    """(form, key) of every key; left empty where `form` tells it."""
+
+    def matched(self, unmatched: Sequence[int], others: Mapping[int, int]) -> list[str]:
+        """The forms that matched: of all but the positions `unmatched`, by the first key, or by
+        the one `others` tells."""
+        if self.form is not None:
+            return [self.form] * (len(self.keys) - len(unmatched))
+        missed = set(unmatched)
+        return [
+            own[others.get(position, 0)][0]
+            for position, own in enumerate(self.spellings)
+            if position not in missed
+        ]
 
 
 class IdForm:
@@ -33,11 +60,23 @@ class IdForm:
         self._matches: Counter[str] = Counter()
         self._misses = 0
 
+    def columns(self, ids: Sequence[tuple[str, ...]]) -> Tried:
+        """The keys of many receipts, each with at least one id."""
+        if self.form is not None and sum(map(len, ids)) == len(ids):  # one each: the usual case
+            return Tried([*map(FORMS[self.form], (one for (one,) in ids))], {}, self.form, [])
+        spellings = [self.keys(own) or ((AS_IS, ""),) for own in ids]  # "": an id of NULs alone
+        return Tried(
+            [own[0][1] for own in spellings],
+            {n: [key for _, key in own[1:]] for n, own in enumerate(spellings) if len(own) > 1},
+            self.form,
+            spellings,
+        )
+
     def keys(self, ids: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """(form, key) to try for a receipt's ids, likeliest first."""
         if self.form is not None:
             form = self.form
-            return tuple([(form, normalise(form, text, "receipt")) for text in ids])
+            return tuple([(form, FORMS[form](text)) for text in ids])
         found: dict[str, str] = {}
         for text in ids:
             for form, key in candidates(text):

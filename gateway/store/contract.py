@@ -238,29 +238,44 @@ class LateAnswer(msgspec.Struct):
 # --- receipts and inbound
 
 
-class ReceiptNews(msgspec.Struct, gc=False):
-    """One delivery receipt."""
+class News(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a receipt says of its part; one object serves all receipts that say the same."""
 
-    carrier: str
-    keys: Sequence[str]
-    """Operator ids it may be known by, most likely first (several only while the carrier's id
-    form is still being learnt)."""
     status: int
-    """The message status this receipt means for its part; SENT for `ENROUTE`/`ACCEPTD` news."""
-    at: int
+    """The message status it means; SENT for `ENROUTE`/`ACCEPTD` news."""
     reason: str | None = None
     carrier_code: str | None = None
     state: str = ""
     """The operator's own word (`DELIVRD`)."""
 
 
-class ReceiptFate(msgspec.Struct, gc=False):
-    """What became of one receipt."""
+class Receipts(msgspec.Struct):
+    """Delivery receipts of one carrier in the order they came; the columns are in step.
 
-    matched: int | None
-    """Index into its `keys`; None if parked until its response comes or it becomes an orphan."""
-    sent_at: int | None = None
-    """When the part was submitted (UTC µs), for the receipt-delay histogram."""
+    Two values a receipt instead of an object with seven: most receipts of a read differ in their
+    ids alone.
+    """
+
+    carrier: str
+    at: int
+    keys: list[str]
+    """The operator's id each is known by; the likeliest where there are several."""
+    news: list[News]
+    others: dict[int, Sequence[str]] = {}
+    """By position: further ids to try, in this order (only while the carrier's id form is still
+    being learnt, or where a receipt brings two ids)."""
+
+
+class ReceiptFates(msgspec.Struct):
+    """What became of `Receipts`."""
+
+    sent_at: list[int | None]
+    """When the part of each was submitted (UTC µs), for the receipt-delay histogram; None where
+    that is not known."""
+    unmatched: list[int]
+    """Positions of those parked until their response comes or they become orphans."""
+    matched: dict[int, int]
+    """By position: which id matched, 1 for the first of `others`; of all else it was `keys`."""
 
 
 class InboundPart(msgspec.Struct):
@@ -521,7 +536,7 @@ class Store(Protocol):
         id is recorded so that a receipt still finds its message.
         """
 
-    async def receive(self, receipts: Sequence[ReceiptNews]) -> list[ReceiptFate]:
+    async def receive(self, receipts: Receipts) -> ReceiptFates:
         """Apply receipts: monotonic, per part, the message's status is its worst part's."""
 
     async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:

@@ -6,11 +6,11 @@ import random
 from itertools import permutations
 
 import pytest
-from workbench import SECOND, Bench
+from workbench import SECOND, Bench, ReceiptFate, ReceiptNews
 
 from gateway.metrics import FINISHED, ILLEGAL_TRANSITIONS
 from gateway.model import Status
-from gateway.store.contract import Outcome, ReceiptFate, ReceiptNews, Settled
+from gateway.store.contract import Outcome, Settled
 from gateway.store.sqlite import correlation
 
 D, E, U, F, R = (

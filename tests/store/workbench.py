@@ -6,8 +6,10 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from config.settings import Duration, StoreSettings
 from gateway.metrics import Metrics, Row
@@ -19,9 +21,9 @@ from gateway.store.contract import (
     Leased,
     NewBatch,
     NewMessage,
+    News,
     Outcome,
-    ReceiptFate,
-    ReceiptNews,
+    Receipts,
     Settled,
     Submission,
 )
@@ -33,6 +35,25 @@ START = 1_800_000_000_000_000
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
+
+
+@dataclass
+class ReceiptNews:
+    """One delivery receipt."""
+
+    carrier: str
+    keys: list[str]
+    status: int
+    at: int
+    reason: str | None = None
+    carrier_code: str | None = None
+
+
+class ReceiptFate(NamedTuple):
+    """What became of one: which of its keys matched, when its part was sent."""
+
+    matched: int | None
+    sent_at: int | None = None
 
 
 class Bench:
@@ -155,7 +176,20 @@ class Bench:
         return ReceiptNews(carrier, [f"{message}-{part}"], status, self.now, reason, code)
 
     async def receive(self, *receipts: ReceiptNews) -> list[ReceiptFate]:
-        return await self.store.receive(receipts)
+        """One call of the store for each run of receipts of one carrier and moment."""
+        fates: list[ReceiptFate] = []
+        for (carrier, at), run in groupby(receipts, key=lambda one: (one.carrier, one.at)):
+            own = list(run)
+            told = await self.store.receive(Receipts(
+                carrier, at, [one.keys[0] for one in own],
+                [News(one.status, one.reason, one.carrier_code) for one in own],
+                {n: one.keys[1:] for n, one in enumerate(own) if len(one.keys) > 1},
+            ))  # fmt: skip
+            fates += [
+                ReceiptFate(None if n in told.unmatched else told.matched.get(n, 0), sent_at)
+                for n, sent_at in enumerate(told.sent_at)
+            ]
+        return fates
 
     async def maintain(self) -> int:
         """Until nothing is left to do; returns the steps it took."""

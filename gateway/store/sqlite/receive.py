@@ -12,14 +12,14 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
 from gateway.errors import REASON_BY_NUMBER
 from gateway.metrics import ILLEGAL_TRANSITIONS
 from gateway.model import FINAL, STATUS_NAMES, TRANSITIONS, Status
-from gateway.store.contract import ReceiptFate, ReceiptNews
+from gateway.store.contract import News, ReceiptFates, Receipts
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.correlation import PART_BITS, PART_MASK, place
 from gateway.store.sqlite.memory import MAX_PARKED_KEYS, Memory
@@ -27,7 +27,7 @@ from gateway.store.sqlite.names import CARRIER
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.rows import Row, read
 from gateway.store.sqlite.status_events import PartFate
-from gateway.store.sqlite.transitions import Steps, reason_number
+from gateway.store.sqlite.transitions import Step, Steps, reason_number
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
@@ -62,9 +62,6 @@ class _Parked(msgspec.Struct, array_like=True):
     message: int
     part: int
 
-
-News = tuple[int, ReceiptNews]
-"""The place (message and part) of a receipt, and the receipt."""
 
 PARTS: Final = """
 SELECT json_group_array(json_array(message, part, status, carrier_code, reason, sent_at)) FROM (
@@ -109,141 +106,172 @@ DELETE FROM parked_keys WHERE (carrier, operator_id, parked) IN (
 UNPARK: Final = "DELETE FROM parked WHERE id IN (SELECT value FROM json_each(?))"
 
 _parts: Final = msgspec.json.Decoder(list[Part])
-_AFTER_SENT: Final = TRANSITIONS[Status.SENT]
-_AFTER_UNKNOWN: Final = TRANSITIONS[Status.UNKNOWN]
+_SENT: Final = int(Status.SENT)
+_AFTER_SENT: Final = frozenset(map(int, TRANSITIONS[Status.SENT]))
+_AFTER_UNKNOWN: Final = frozenset(map(int, TRANSITIONS[Status.UNKNOWN]))
 _parked: Final = msgspec.json.Decoder(list[_Parked])
 
 
-def receive(
-    transaction: Transaction, memory: Memory, receipts: Sequence[ReceiptNews]
-) -> list[ReceiptFate]:
+def receive(transaction: Transaction, memory: Memory, receipts: Receipts) -> ReceiptFates:
     """See the contract."""
-    connection = transaction.connection
-    correlation = memory.correlation
-    name, carrier, recent = "", 0, correlation.recent(0)
-    fates: list[tuple[int, int] | None] = []
-    missing: list[tuple[int, int]] = []
-    news: list[News] = []
-    for position, receipt in enumerate(receipts):
-        if receipt.carrier != name:
-            name = receipt.carrier
-            carrier = memory.names.intern(connection, CARRIER, name)
-            recent = correlation.recent(carrier)
-        for index, key in enumerate(receipt.keys):
-            value = recent.get(key)
-            if value is not None:
-                fates.append((index, value))
-                news.append((value, receipt))
-                break
-        else:
-            fates.append(None)
-            missing.append((position, carrier))
-    if missing:
-        _older(transaction, memory, receipts, missing, fates, news)
-    sent_at = apply(transaction, memory, news)
-    return [
-        ReceiptFate(None) if fate is None else ReceiptFate(fate[0], sent_at.get(fate[1]))
-        for fate in fates
-    ]
+    carrier = memory.names.intern(transaction.connection, CARRIER, receipts.carrier)
+    recent = memory.correlation.recent(carrier)
+    places = list(map(recent.get, receipts.keys))
+    times = [receipts.at] * len(places)
+    if all(places):  # no place is 0
+        sent_at = apply(transaction, memory, cast(list[int], places), receipts.news, times)
+        return ReceiptFates(sent_at, [], {})
+    matched = _search(transaction, memory, carrier, receipts, places)
+    known = [position for position, place in enumerate(places) if place is not None]
+    unmatched = [position for position, place in enumerate(places) if place is None]
+    # News on the way of nothing known tells nothing later.
+    early = [position for position in unmatched if receipts.news[position].status in FINAL]
+    if early:
+        _park(transaction, memory, carrier, receipts, early)
+    found = apply(
+        transaction,
+        memory,
+        [place for place in places if place is not None],
+        [receipts.news[position] for position in known],
+        times[: len(known)],
+    )
+    all_sent_at: list[int | None] = [None] * len(places)
+    for position, at in zip(known, found, strict=True):
+        all_sent_at[position] = at
+    return ReceiptFates(all_sent_at, unmatched, matched)
 
 
-def _older(
+def _search(
     transaction: Transaction,
     memory: Memory,
-    receipts: Sequence[ReceiptNews],
-    missing: Sequence[tuple[int, int]],
-    fates: list[tuple[int, int] | None],
-    news: list[News],
-) -> None:
-    """Look further for receipts (by position, with their carrier) memory does not know; park those
-    that may have come before their response."""
-    wanted = [(carrier, key) for position, carrier in missing for key in receipts[position].keys]
-    older = memory.correlation.older(transaction.connection, wanted)
-    early: list[ReceiptNews] = []
-    for position, carrier in missing:
-        receipt = receipts[position]
-        for index, key in enumerate(receipt.keys):
-            value = older.get((carrier, key))
-            if value is not None:
-                fates[position] = (index, value)
-                news.append((value, receipt))
+    carrier: int,
+    receipts: Receipts,
+    places: list[int | None],
+) -> dict[int, int]:
+    """Fill in the places their first key in memory does not tell; which other key did, by
+    position."""
+    recent = memory.correlation.recent(carrier)
+    matched: dict[int, int] = {}
+    for position, others in receipts.others.items():
+        if places[position] is None:
+            for index, key in enumerate(others, start=1):
+                place = recent.get(key)
+                if place is not None:
+                    places[position] = place
+                    matched[position] = index
+                    break
+    keys = {
+        position: _keys(receipts, position)
+        for position, place in enumerate(places)
+        if place is None
+    }
+    older = memory.correlation.older(
+        transaction.connection, [(carrier, key) for own in keys.values() for key in own]
+    )
+    for position, own in keys.items() if older else ():
+        for index, key in enumerate(own):
+            place = older.get((carrier, key))
+            if place is not None:
+                places[position] = place
+                if index:
+                    matched[position] = index
                 break
-        else:
-            if receipt.status in FINAL:  # news on the way of nothing known tells nothing later
-                early.append(receipt)
-    if early:
-        _park(transaction, memory, early)
+    return matched
 
 
-def apply(transaction: Transaction, memory: Memory, news: Sequence[News]) -> dict[int, int]:
-    """Apply receipts to their messages; when each place was sent, where that is known."""
-    if not news:
-        return {}
+def _keys(receipts: Receipts, position: int) -> list[str]:
+    return [receipts.keys[position], *receipts.others.get(position, ())]
+
+
+def apply(
+    transaction: Transaction,
+    memory: Memory,
+    places: Sequence[int],
+    news: Sequence[News],
+    times: Sequence[int],
+) -> list[int | None]:
+    """Apply receipts, in three columns, to their messages; when each place was sent, where that is
+    known and the receipt is the first for it."""
+    if not places:
+        return []
     connection = transaction.connection
-    rows = {row.id: row for row in read(connection, list({one[0] >> PART_BITS for one in news}))}
-    long = [row.id for row in rows.values() if row.parts > 1]
+    ids = [one >> PART_BITS for one in places]
+    repeated = len(set(ids)) < len(ids)
+    found = read(connection, list(dict.fromkeys(ids)) if repeated else ids)
+    long = [row.id for row in found if row.parts > 1]
     parts = load_parts(connection, long) if long else {}
+    rows: Sequence[Row | None] = found
+    if [row.id for row in found] != ids:
+        rows = list(map({row.id: row for row in found}.get, ids))
     steps = Steps()
+    step: Step | None = None
+    common: tuple[News, int, int | None, int] | None = None
     written: list[Any] = []
-    sent_at: dict[int, int] = {}
+    sent_at: list[int | None] = []
     moved: set[int] = set()
-    later: list[News] = []
-    sent = Status.SENT
-    for one in news:
-        value, receipt = one
-        row = rows.get(value >> PART_BITS)
+    later: list[int] = []
+    for position, (value, row, one, at) in enumerate(zip(places, rows, news, times, strict=True)):
+        since: int | None = None
         if row is None:
-            continue  # retention was faster than the operator
-        if row.id in moved:
-            later.append(one)
+            pass  # retention was faster than the operator
+        elif row.id in moved:
+            later.append(position)
         elif row.parts > 1:
             own = parts[row.id]
             part = own.get(value & PART_MASK)
             if part is not None:
-                sent_at[value] = part.sent_at
-                if _heard(part, receipt):
+                since = part.sent_at
+                if _heard(part, one):
                     written += (row.id, part.status, part.carrier_code, part.reason, part.part)
-                    if _complete(steps, row, own, receipt.at):
+                    if _complete(steps, row, own, at):
                         moved.add(row.id)
-        elif row.status == sent:
-            sent_at[value] = row.updated
-            if receipt.status in _AFTER_SENT:
-                steps[
-                    row.account, row.source, sent, receipt.status, receipt.at, row.carrier, 0,
-                    receipt.reason, receipt.carrier_code
-                ].subjects.append(row)  # fmt: skip
-                moved.add(row.id)
-        elif receipt.status in FINAL and receipt.status != row.status:
-            if row.status == Status.UNKNOWN and receipt.status in _AFTER_UNKNOWN:
-                steps.add(
-                    row, receipt.status, receipt.at,
-                    reason=receipt.reason, carrier_code=receipt.carrier_code,
-                )  # fmt: skip
+        elif row.status == _SENT:
+            since = row.updated
+            if one.status in _AFTER_SENT:
+                alike = (one, row.source, row.carrier, at)
+                if step is None or alike != common:  # most agree with the one before
+                    common = alike
+                    step = steps[
+                        row.account, row.source, _SENT, one.status, at, row.carrier, 0,
+                        one.reason, one.carrier_code
+                    ]  # fmt: skip
+                step.subjects.append(row)
+                if repeated:
+                    moved.add(row.id)
+        elif one.status in FINAL and one.status != row.status:
+            if row.status == Status.UNKNOWN and one.status in _AFTER_UNKNOWN:
+                steps.add(row, one.status, at, reason=one.reason, carrier_code=one.carrier_code)
                 moved.add(row.id)
             elif row.status in FINAL:
                 # An operator that changes its mind is no fault of ours: counted, never raised.
                 memory.metrics.count(
-                    ILLEGAL_TRANSITIONS, 1, STATUS_NAMES[row.status], STATUS_NAMES[receipt.status]
+                    ILLEGAL_TRANSITIONS, 1, STATUS_NAMES[row.status], STATUS_NAMES[one.status]
                 )
             else:
                 # A first attempt's receipt while a second is on its way: kept for its end.
-                written += (row.id, receipt.status, receipt.carrier_code,
-                            reason_number(receipt.reason), 1)  # fmt: skip
+                written += (row.id, one.status, one.carrier_code, reason_number(one.reason), 1)
+        sent_at.append(since)
     if written:
         PART.run(connection, written)
     transitions.write(transaction, memory, steps)
     if later:
-        apply(transaction, memory, later)
+        apply(
+            transaction,
+            memory,
+            [places[position] for position in later],
+            [news[position] for position in later],
+            [times[position] for position in later],
+        )
     return sent_at
 
 
-def _heard(part: Part, receipt: ReceiptNews) -> bool:
+def _heard(part: Part, news: News) -> bool:
     """Note what a receipt says of a part; False if that is nothing new."""
-    if receipt.status not in FINAL or part.status not in (None, Status.UNKNOWN):
+    if news.status not in FINAL or part.status not in (None, Status.UNKNOWN):
         return False
-    part.status = receipt.status
-    part.carrier_code = receipt.carrier_code
-    part.reason = reason_number(receipt.reason)
+    part.status = news.status
+    part.carrier_code = news.carrier_code
+    part.reason = reason_number(news.reason)
     return True
 
 
@@ -276,16 +304,13 @@ def unpark(transaction: Transaction, memory: Memory, parts: Sequence[Any]) -> No
     if not found:
         return
     forget(connection, list(found))
+    waited = [one for _, one in sorted(found.items())]
     apply(
         transaction,
         memory,
-        [
-            (
-                place(one.message, one.part),
-                ReceiptNews("", (), one.status, one.at, reason_code(one.reason), one.carrier_code),
-            )
-            for _, one in sorted(found.items())
-        ],
+        [place(one.message, one.part) for one in waited],
+        [News(one.status, reason_code(one.reason), one.carrier_code) for one in waited],
+        [one.at for one in waited],
     )
 
 
@@ -344,18 +369,25 @@ def _complete(steps: Steps, row: Row, parts: dict[int, Part], at: int) -> bool:
     return True
 
 
-def _park(transaction: Transaction, memory: Memory, receipts: Sequence[ReceiptNews]) -> None:
+def _park(
+    transaction: Transaction,
+    memory: Memory,
+    carrier: int,
+    receipts: Receipts,
+    positions: Sequence[int],
+) -> None:
     connection = transaction.connection
     rows: list[Any] = []
     keys: list[Any] = []
     hashes = memory.parked_keys
-    for receipt in receipts:
-        carrier = memory.names.intern(connection, CARRIER, receipt.carrier)
+    for position in positions:
+        news = receipts.news[position]
+        own = _keys(receipts, position)
         parked = memory.next_parked
         memory.next_parked += 1
-        rows += (parked, carrier, receipt.status, receipt.at, reason_number(receipt.reason),
-                 receipt.carrier_code, pack(list(receipt.keys)))  # fmt: skip
-        for key in receipt.keys:
+        rows += (parked, carrier, news.status, receipts.at, reason_number(news.reason),
+                 news.carrier_code, pack(own))  # fmt: skip
+        for key in own:
             keys += (carrier, key, parked)
             if hashes is not None:
                 hashes.add(hash((carrier, key)))

@@ -14,7 +14,7 @@ import msgspec
 from gateway.store.sqlite.packed import pack, unpack
 
 
-class Row(msgspec.Struct, array_like=True):
+class Row(msgspec.Struct, array_like=True, gc=False):
     """One stored message."""
 
     id: int

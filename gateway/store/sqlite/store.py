@@ -36,8 +36,8 @@ from gateway.store.contract import (
     MessageView,
     OptOut,
     QueueDepth,
-    ReceiptFate,
-    ReceiptNews,
+    ReceiptFates,
+    Receipts,
     Recovered,
     Sent,
     Settled,
@@ -258,12 +258,12 @@ class SqliteStore:
                 len(answers),
             )
 
-    async def receive(self, receipts: Sequence[ReceiptNews]) -> list[ReceiptFate]:
+    async def receive(self, receipts: Receipts) -> ReceiptFates:
         """See the contract."""
-        if not receipts:
-            return []
+        if not receipts.keys:
+            return ReceiptFates([], [], {})
         return await self._writer.call(
-            "receive", lambda t: receive.receive(t, self._memory, receipts), len(receipts)
+            "receive", lambda t: receive.receive(t, self._memory, receipts), len(receipts.keys)
         )
 
     async def cancel(self, account: str, ids: Sequence[int], now: int) -> list[int | None]:
