@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from workbench import HOUR, SECOND, Bench
 
+from gateway.ids import decode
 from gateway.metrics import FINISHED, ILLEGAL_TRANSITIONS
 from gateway.model import IllegalTransition, Status
 from gateway.store.contract import LateAnswer, Outcome, Sent, Settled
@@ -163,7 +164,8 @@ async def test_what_was_simply_sent_comes_in_columns(bench: Bench):
     assert bench.statuses() == {"sent": 4, "delivered": 1, "unknown": 1}
     stored = bench.sql("SELECT message, part, operator_id, sent_at FROM parts ORDER BY message")
     assert stored == sorted(
-        [(m.id, 1, n, at) for m, n in zip(told, names, strict=True) if n] + [(silent.id, 1, "z", at)]
+        [(m.id, 1, n, at) for m, n in zip(told, names, strict=True) if n]
+        + [(silent.id, 1, "z", at)]
     )
     sent = [event for event in bench.events() if event["status"] == "sent"]
     assert {(event["account"], "batch" in event) for event in sent} <= {
@@ -281,3 +283,25 @@ async def test_an_overdue_retry_expires_in_the_next_lease(bench: Bench):
     await bench.store.settle([bench.result(message, Outcome.RETRY, Status.QUEUED)])
     assert await bench.lease() == []
     assert bench.statuses() == {"expired": 1}
+
+
+async def test_events_of_a_long_list_fill_rows_of_500(bench: Bench):
+    await bench.accept(700, new_batch=True, metadata={"campaign": "x"})
+    await bench.accept(600, refs=[f"r{n}" if n % 2 else None for n in range(600)])
+    leased = await bench.lease(1300)
+    await bench.sent(leased[:3])
+    names = [str(n) for n in range(1297)]
+    await bench.store.settle([], [Sent("op1", bench.now, True, leased[3:], names)])
+    counts = bench.sql("SELECT count, json_array_length('[' || body || ']') FROM events")
+    assert all(count == held <= 500 for count, held in counts)
+    assert len(counts) <= 5
+    events = {event["message"]: event for event in bench.events()}
+    assert len(events) == 1300
+    assert sum("metadata" in event for event in events.values()) == 700
+    assert {event["client_ref"] for event in events.values() if "client_ref" in event} == {
+        f"r{n}" for n in range(1, 600, 2)
+    }
+    numbers = {message.id: message.number for message in leased}
+    assert {(decode("msg", id), event["to"]) for id, event in events.items()} == {
+        (id, f"+{number}") for id, number in numbers.items()
+    }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -20,13 +21,15 @@ from gateway.model import FINAL, STATUS_NAMES, Status
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack
 from gateway.store.sqlite.rows import Row
-from gateway.store.sqlite.status_events import TYPE, PartFate, Subject, status_events
+from gateway.store.sqlite.status_events import TYPE, Events, PartFate, Subject, status_events
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
 FEW_STEPS: Final = 4
 """Up to so many steps a statement each is cheaper than one statement with a row for each message
 (1.9 us against 2.7 us a message); a list usually has one or two."""
+
+_content_of: Final = attrgetter("content")
 
 IS_FINAL: Final = tuple(status in FINAL for status in Status)
 
@@ -184,15 +187,14 @@ def write(
 def announce(transaction: Transaction, memory: Memory, steps: Iterable[Step]) -> None:
     """Write the events of steps that are taken."""
     names = memory.names
-    contents = memory.contents.get(
-        transaction.connection, {s.content for step in steps for s in step.subjects}
-    )
+    used = {content for step in steps for content in set(map(_content_of, step.subjects))}
+    contents = memory.contents.get(transaction.connection, used)
     metadata = {
         content.id: msgspec.json.encode(content.metadata).decode()
         for content in contents.values()
         if content.metadata
     }
-    events: dict[int, list[str]] = defaultdict(list)
+    events: dict[int, list[Events]] = defaultdict(list)
     at = 0
     for step in steps:
         events[step.account] += status_events(
@@ -209,7 +211,7 @@ def announce(transaction: Transaction, memory: Memory, steps: Iterable[Step]) ->
         )
         at = max(at, step.at)
     for account, own in events.items():
-        memory.events.add(transaction.connection, names.name(account), TYPE, own, at)
+        memory.events.add_many(transaction.connection, names.name(account), TYPE, own, at)
 
 
 def _rows(connection: sqlite3.Connection, steps: Steps) -> None:
