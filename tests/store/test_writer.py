@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sqlite3
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gateway.metrics import STORE_COMMITS, STORE_ERRORS, Metrics
 from gateway.model import Status
 from gateway.store.contract import OptOut
 from gateway.store.sqlite import transitions
+from gateway.store.sqlite.checkpoint import Checkpointer
 from gateway.store.sqlite.schema import open_reader, open_writer
 from gateway.store.sqlite.writer import Reader, Transaction, Writer
 
@@ -275,3 +277,20 @@ async def test_the_log_is_copied_while_work_goes_on(bench: Bench, monkeypatch):
     size = bench.path.with_name("aldis.db-wal").stat().st_size
     assert size < 12 << 20  # 40,000 messages are 8 MB of rows and indexes, some pages many times
     assert bench.path.stat().st_size > 1 << 20
+
+
+def test_a_checkpoint_ends_though_it_is_told_to_while_it_copies(tmp_path: Path):
+    open_writer(tmp_path / "test.db", "FULL", 1 << 20).close()
+    checkpointer = Checkpointer(tmp_path / "test.db")
+
+    class Copied(threading.Event):
+        def set(self) -> None:  # what `stop` does, just before the thread forgets it was wanted
+            checkpointer._stopping = True
+            checkpointer._wanted.set()
+            super().set()
+
+    checkpointer._copied = Copied()
+    checkpointer.start()
+    checkpointer._wanted.set()
+    checkpointer._thread.join(10)
+    assert not checkpointer._thread.is_alive()

@@ -62,7 +62,10 @@ class Checkpointer:
     def _run(self) -> None:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA busy_timeout = 5000")
-        while self._wanted.wait() and not self._stopping:
+        while not self._stopping:  # asked after `clear`, which may have undone what `stop` set
+            self._wanted.wait()
+            if self._stopping:
+                break
             with suppress(sqlite3.Error):
                 connection.execute(PASSIVE).fetchone()
             self._copied.set()
