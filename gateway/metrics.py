@@ -95,7 +95,7 @@ SETTLED = _row(
 QUEUE_AGE = _row(
     "histogram",
     "queue_age_seconds",
-    "From when a message was due to its submission.",
+    "From when a message was due to its lease.",
     "lane",
     buckets=WAITING,
 )

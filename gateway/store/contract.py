@@ -512,6 +512,10 @@ class Store(Protocol):
         caller compares fingerprints) and nothing was stored for that submission.
         """
 
+    def waiting(self, account: str) -> int:
+        """Messages of the account that wait to leave, those on their way to disk included (for a
+        moment some count twice); from memory, costs nothing."""
+
     async def answered(self, account: str, scope: str, key: str) -> StoredAnswer | None:
         """The answer kept for an idempotency key, if it was used in the last 24 h."""
 

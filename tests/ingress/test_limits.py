@@ -4,12 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.errors import Busy, StoreUnavailable
 from gateway.ingress.http.limits import TokenBucket
-from gateway.store.contract import MessageView
+from gateway.store.contract import Demand, MessageView
 from tests.ingress.client import Client
-from tests.ingress.conftest import NOW, READER, SECOND, Rig
+from tests.ingress.conftest import NOW, OTHER, READER, SECOND, Rig
 
 
 @pytest.fixture
@@ -67,6 +68,41 @@ async def test_what_the_store_cannot_take(
     body = {"from": "ACME", "to": "+79161234567", "text": "Hello"}
     reply = await client.post("/v1/messages", body)
     assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, code, after)
+
+
+async def test_an_account_has_only_so_many_waiting(rig: Rig, client: Client) -> None:
+    shop, other = rig.settings.account
+    rig.api.configure(
+        structs.replace(rig.settings, account=(structs.replace(shop, max_waiting=3), other))
+    )
+    body = {"from": "ACME", "to": "+79161234567", "text": "Hello"}
+    many = {"from": "ACME", "text": "Hello", "recipients": [{"to": body["to"]}]}
+    two = {**many, "recipients": [{"to": "+79161234568"}, {"to": "+79161234569"}]}
+    first = await client.post("/v1/messages", body, idempotency="k")
+    draft = (await client.post("/v1/batches", {**many, "recipients": []})).json["id"]
+    assert (await client.post("/v1/batches", many)).status == 202
+    refused = await client.post("/v1/batches", two)
+    assert (refused.status, refused.code) == (429, "too_many_waiting")
+    assert refused.headers["Retry-After"] == "5"
+    upload = f"/v1/batches/{draft}/recipients"
+    lines = b'{"to":"+79161234568"}\n{"to":"+79161234569"}'
+    media = "application/x-ndjson"
+    refused = await client.post(upload, lines, media=media)
+    assert (refused.status, refused.code) == (429, "too_many_waiting")
+    assert refused.json["counts"] == {"accepted": 0, "ineligible": 0, "malformed": 0}
+    rig.clock.move(1)
+    assert (await client.post("/v1/messages", body)).status == 202
+    assert (await client.post("/v1/messages", body)).status == 429
+    again = await client.post("/v1/messages", body, idempotency="k")
+    assert (again.status, again.body) == (202, first.body)
+    async with rig.client(OTHER) as else_:
+        assert (await else_.post("/v1/messages", body)).status == 202
+
+    rig.clock.move(1)
+    leased = await rig.store.lease([Demand("op", ["main/service"], 3)], rig.clock())
+    assert leased.taken[0]
+    done = await client.post(upload, lines, media=media)
+    assert done.json["counts"] == {"accepted": 2, "ineligible": 0, "malformed": 0}
 
 
 def test_a_bucket_holds_one_second() -> None:

@@ -11,7 +11,7 @@ from workbench import DAY, HOUR, SECOND, START, Bench
 from gateway.errors import Busy
 from gateway.metrics import STORE_COMMITS
 from gateway.model import BatchState, Status
-from gateway.store.contract import Content, Ineligible, StoredAnswer
+from gateway.store.contract import Content, Ineligible, Outcome, StoredAnswer
 
 
 async def test_a_message_is_on_disk_as_it_was_given(bench: Bench):
@@ -109,6 +109,29 @@ async def test_too_many_waiting_messages_are_refused_and_nothing_is_stored(tmp_p
     await bench.sent(await bench.lease(5))
     await bench.accept(5)
     await bench.store.close()
+
+
+async def test_what_waits_for_an_account_is_known(bench: Bench):
+    waiting = bench.store.waiting
+    assert waiting("shop") == 0
+    under_way = asyncio.ensure_future(bench.store.accept([bench.submission(4)]))
+    await asyncio.sleep(0)
+    assert waiting("shop") >= 4  # on its way to disk
+    await under_way
+    await bench.accept(3, account="other", new_batch=BatchState.DRAFT)
+    assert (waiting("shop"), waiting("other")) == (4, 3)
+    bad = bench.submission(2)
+    bad.messages[1].id = bad.messages[0].id
+    with pytest.raises(sqlite3.IntegrityError):
+        await bench.store.accept([bad])
+    first, *_ = await bench.lease(3)
+    assert waiting("shop") == 1
+    await bench.store.settle(
+        [bench.result(first, Outcome.RETRY, Status.QUEUED, due=bench.now, lane="main/bulk")]
+    )
+    assert waiting("shop") == 2
+    await bench.reopen()
+    assert bench.store.waiting("other") == 3
 
 
 async def test_a_call_that_cannot_be_done_does_nothing_and_harms_no_other(bench: Bench):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workbench import HOUR, SECOND, START, Bench
 
-from gateway.metrics import FINISHED
+from gateway.metrics import FINISHED, QUEUE_AGE
 from gateway.model import BatchState, Status
 from gateway.store.contract import Demand, OptOut
 from gateway.store.sqlite.sources import shares
@@ -235,3 +235,18 @@ async def test_what_a_source_turns_out_not_to_have_goes_to_the_others(bench: Ben
     assert len({m.id for m in leased}) == 500
     assert Counter(m.account for m in leased) == {"a": 10, "b": 490}
     assert not {m.id for m in leased} & set(later)
+
+
+async def test_how_long_messages_waited_is_observed_for_those_that_leave(bench: Bench):
+    await bench.accept(3, due=bench.now + 10 * SECOND)
+    await bench.accept(1, lane="main/otp")
+    await bench.accept(1, validity=SECOND)  # its time will be over
+    bench.now += 12 * SECOND
+    lanes = ("main/otp", "main/bulk")
+    assert len(await bench.lease(lanes=lanes)) == 4
+
+    def observed(lane: str, what: str) -> float | None:
+        return bench.metrics.registry.get_sample_value(f"{QUEUE_AGE.name}_{what}", {"lane": lane})
+
+    assert (observed("main/bulk", "count"), observed("main/bulk", "sum")) == (3, 6)
+    assert (observed("main/otp", "count"), observed("main/otp", "sum")) == (1, 12)

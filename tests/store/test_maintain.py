@@ -205,3 +205,42 @@ async def test_a_step_is_short_and_the_next_goes_on_where_it_stopped(bench: Benc
 async def test_nothing_to_do_says_so(bench: Bench):
     await bench.accept(3)
     assert await bench.store.maintain(bench.now) is False
+
+
+async def test_the_index_waits_while_traffic_is_heavy_and_nobody_asks(bench: Bench, monkeypatch):
+    monkeypatch.setattr(number_index, "RUN", 50)
+    monkeypatch.setattr(number_index, "BUSY", 100)
+    monkeypatch.setattr(number_index, "LONGEST_TAIL", 500)
+
+    def runs() -> int:
+        return int(bench.sql("SELECT count(*) FROM runs")[0][0])
+
+    async def heavy_second() -> None:
+        await bench.accept(60)
+        await bench.lease(60)
+        bench.now += SECOND
+        await bench.maintain()
+
+    await bench.maintain()
+    for _ in range(8):
+        await heavy_second()
+    assert runs() == 0  # 480 wait
+    await heavy_second()
+    assert runs() == 1  # no more than so many wait
+    bench.now += SECOND
+    await bench.maintain()
+    assert runs() == 540 // 50  # a quiet second
+    await heavy_second()
+    await heavy_second()
+    assert runs() == 540 // 50
+    found = await bench.store.search(MessageFilter("shop", number=bench.numbers - 1), 10)
+    assert len(found) == 1
+    await heavy_second()
+    assert runs() == 720 // 50  # somebody asked
+    for _ in range(61):
+        bench.now += SECOND
+        await heavy_second()
+    asked = runs()
+    await heavy_second()
+    await heavy_second()
+    assert runs() == asked  # but not lately

@@ -73,6 +73,7 @@ async def create(call: Call) -> Answer:
     ask = ask_for(call, request, request.text, FirstNumbers())
     drafts = drafts_of(request.recipients, 0)
     passed = await service.admission.admit(ask, without_nul(drafts) if has_nul(body) else drafts)
+    call.refuse_beyond_waiting(len(passed))
     excluded = ineligible(drafts) if len(passed) < len(drafts) else []
     state = BatchState.RUNNING if request.start and drafts else BatchState.DRAFT
     now = service.clock()

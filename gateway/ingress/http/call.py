@@ -29,6 +29,10 @@ T = TypeVar("T")
 STALL: Final = 60.0
 """Seconds without an octet of the body before 408; nginx waits as long (client_body_timeout)."""
 
+DRAINING: Final = 5.0
+"""Seconds until a caller with too many messages waiting may try again; the store's own limit tells
+the same."""
+
 BUFFERED: Final = 256 << 20
 """Octets of bodies gathered at once, over all requests: sixteen of the largest. A thousand slow
 callers with 16 MiB each would otherwise be 16 GiB."""
@@ -248,6 +252,18 @@ class Call:
             raise AssertionError("an answer was stored for a request without a key")
         self.claim.check(stored)
         return replayed(stored)
+
+    def refuse_beyond_waiting(self, messages: int) -> None:
+        """429 when the account would have more messages waiting than its `max_waiting`. Ask right
+        before the store is, with no `await` between."""
+        account = self.account
+        waiting = self.service.store.waiting(account.name)
+        if waiting + messages > account.max_waiting:
+            raise busy_problem(
+                "too_many_waiting",
+                f"{waiting} messages of the account wait, {account.max_waiting} may",
+                DRAINING,
+            )
 
     async def answered_before(self) -> Answer | None:
         """The first answer, if the key was used before. Ask after the body was read."""

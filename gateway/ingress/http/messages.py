@@ -51,6 +51,14 @@ async def create(call: Call) -> Answer:
         code = draft.code or "invalid_number"
         service.tally.ineligible(call.account.name, [code])
         raise reason_problem(code, draft.detail, draft.pointer)
+    try:
+        call.refuse_beyond_waiting(1)
+    except Problem:
+        # A request that was served already is told so however much waits by now.
+        before = await call.answered_before()
+        if before is not None:
+            return before
+        raise
     stored = await service.gathering.put(ask, passed, call.claim)
     if isinstance(stored, StoredAnswer):
         return call.replay(stored)

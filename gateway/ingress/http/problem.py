@@ -65,6 +65,7 @@ PROBLEMS: Final[dict[str, Kind]] = _table(
     ("idempotency_key_reused", 422, "The Idempotency-Key was used with another body."),
     # Too much.
     ("too_many_requests", 429, "The API key is used faster than allowed."),
+    ("too_many_waiting", 429, "As many messages wait as the account may have waiting."),
     ("header_too_large", 431, "The request line or a header is too large."),
     ("internal_error", 500, "The gateway made a mistake."),
     ("overloaded", 503, "The gateway has too much to do."),

@@ -112,6 +112,8 @@ class Upload:
         call, service, ask = self._call, self._call.service, self._ask
         recipients, self._recipients = self._recipients[:LIST], self._recipients[LIST:]
         lines, self._lines = self._lines[:LIST], self._lines[LIST:]
+        # Before admission, which remembers the numbers: at most a list's worth too careful.
+        call.refuse_beyond_waiting(len(recipients))
         started = time.perf_counter()
         ask.now = service.clock()
         first = self._position

@@ -154,6 +154,7 @@ def accept(
 
     def committed() -> None:
         memory.unindexed += stored
+        memory.moved += stored
 
     transaction.after_commit(committed)
     return answers

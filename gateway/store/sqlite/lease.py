@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.ids import COUNTER_BITS, EPOCH_MS, NODE_BITS
+from gateway.metrics import QUEUE_AGE
 from gateway.model import Status
 from gateway.store.contract import Content, Demand, Lease, Leased
 from gateway.store.sqlite import transitions
@@ -29,7 +30,7 @@ ROUNDS: Final = 3
 
 DUE: Final = f"""
 SELECT json_group_array(json_array(id, content, number, parts, attempts, sequence + 1, deadline, ?,
-    ?, ?, vars, client_ref, ((id >> {NODE_BITS + COUNTER_BITS}) + {EPOCH_MS}) * 1000, status))
+    ?, ?, vars, client_ref, ((id >> {NODE_BITS + COUNTER_BITS}) + {EPOCH_MS}) * 1000, status, due))
 FROM (
     SELECT * FROM messages INDEXED BY messages_due
     WHERE lane = ? AND source = ? AND due BETWEEN 0 AND ? ORDER BY due, id LIMIT ?
@@ -46,9 +47,10 @@ WHERE id IN (SELECT value FROM json_each(?3))
 
 
 class _Row(Leased):
-    """A due message and the status it had."""
+    """A due message, the status it had and when it was due."""
 
     before: int
+    due: int
 
 
 _rows: Final = msgspec.json.Decoder(list[_Row])
@@ -66,6 +68,7 @@ class _Call:
         self.contents: dict[int, Content] = {}
         self.ended = Steps()
         self.handled: dict[tuple[int, int], set[int]] = {}
+        self.ages: dict[str, list[float]] = {}
 
     def demand(self, demand: Demand) -> list[Leased]:
         """Take for one carrier."""
@@ -156,6 +159,9 @@ class _Call:
                 blocked = row
                 break
         handled.update(row.id for row in good)
+        if good:
+            now = self.now
+            self.ages.setdefault(name, []).extend([(now - row.due) * 1e-6 for row in good])
         self._leave(source, len(good) + gone, good)
         sources = self.memory.sources
         sources.served(source)
@@ -222,6 +228,16 @@ def lease(transaction: Transaction, memory: Memory, demands: Sequence[Demand], n
     transitions.write(transaction, memory, call.ended, call.deltas)
     transitions.count(call.connection, call.deltas)
     wanted = {row.content for rows in taken for row in rows}
+    moved = sum(map(len, taken))
+    ages = call.ages
+
+    def committed() -> None:
+        memory.moved += moved
+        for name, values in ages.items():
+            memory.metrics.observe(QUEUE_AGE, values, name)
+
+    if moved:
+        transaction.after_commit(committed)
     lanes = {
         lane
         for demand in demands

@@ -48,7 +48,7 @@ class Maintenance:
             _Task(lambda t, now: batches.finish(t, memory, now), 0),
             _Task(self._correlation, 0),
             _Task(self._replies, MICROS),
-            _Task(lambda t, now: number_index.index(t, memory), 0),
+            _Task(number_index.Schedule(memory).step, 0),
             _Task(kept.orphans, RETENTION_PERIOD),
             _Task(self._idempotency, RETENTION_PERIOD),
             _Task(self._events, RETENTION_PERIOD),

@@ -60,6 +60,11 @@ class Memory:
         self.next_parked = 1
         self.unindexed = 0
         """About how many messages lie above meta `indexed_to`."""
+        self.moved = 0
+        """Messages accepted and leased since `number_index` last looked."""
+        self.sought = False
+        """Whether somebody has walked the messages above `indexed_to` since; any thread may say
+        so."""
         self.work = False
         """Whether the transaction made messages leasable."""
 

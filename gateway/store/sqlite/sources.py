@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from itertools import count, islice
 from typing import Final
@@ -55,7 +55,9 @@ class _Lane:
 class Sources:
     """Written by the writer's thread alone."""
 
-    __slots__ = ("_by_source", "_entries", "_lanes", "_order", "paused", "waiting")
+    __slots__ = (
+        "_by_source", "_entries", "_lanes", "_order", "by_account", "paused", "waiting",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._lanes: dict[int, _Lane] = {}
@@ -66,6 +68,8 @@ class Sources:
         """Batches that are not running."""
         self.waiting = 0
         """Messages that wait, in all lanes, held ones included."""
+        self.by_account: Counter[int] = Counter()
+        """The same for each account. Any thread may look."""
 
     def arrive(self, lane: int, account: int, source: int, messages: int, due: int) -> None:
         """`messages` more wait; the first of them is due at `due`."""
@@ -82,6 +86,7 @@ class Sources:
                 self._queue(entry)
         entry.waiting += messages
         self.waiting += messages
+        self.by_account[account] += messages
         self._lane(lane).waiting += messages
 
     def leave(self, lane: int, source: int, messages: int) -> None:
@@ -89,6 +94,7 @@ class Sources:
         entry = self._entries[lane, source]
         entry.waiting -= messages
         self.waiting -= messages
+        self.by_account[entry.account] -= messages
         self._lanes[lane].waiting -= messages
         if entry.waiting == 0:
             self._unready(entry)
@@ -173,7 +179,7 @@ class Sources:
 
     def waits(self, account: int) -> bool:
         """Whether the account has messages waiting."""
-        return any(entry.account == account for entry in self._entries.values())
+        return self.by_account[account] > 0
 
     def of(self, source: int) -> list[Source]:
         """Where a source's messages wait."""

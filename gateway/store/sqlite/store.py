@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -111,6 +112,7 @@ class SqliteStore:
         self._replies = asyncio.Lock()
         self._ids_lock = Lock()  # the loop and the writer's thread both take ids
         self._arriving = 0
+        self._arriving_for: Counter[str] = Counter()
         self._maintenance = Maintenance(self._memory, self.new_ids)
         self._event_listeners: list[Callable[[Mapping[str, int]], None]] = []
         self._work_listeners: list[Callable[[], None]] = []
@@ -225,6 +227,8 @@ class SqliteStore:
         if waiting + count > self._settings.max_waiting:
             raise Busy(f"{waiting} messages wait, {self._settings.max_waiting} may", 5.0)
         self._arriving += count
+        for one in submissions:
+            self._arriving_for[one.content.account] += len(one.messages)
         now = self._clock()
         try:
             return await self._writer.call(
@@ -232,6 +236,14 @@ class SqliteStore:
             )
         finally:
             self._arriving -= count
+            for one in submissions:
+                self._arriving_for[one.content.account] -= len(one.messages)
+
+    def waiting(self, account: str) -> int:
+        """See the contract."""
+        known = self._names.known(ACCOUNT, account)
+        stored = 0 if known is None else self._memory.sources.by_account[known]
+        return stored + self._arriving_for[account]
 
     async def lease(self, demands: Sequence[Demand], now: int) -> Lease:
         """See the contract."""
@@ -299,6 +311,7 @@ class SqliteStore:
     async def opt_out(self, entries: Sequence[OptOut]) -> int:
         """See the contract."""
         canceled = 0
+        self._memory.sought = True
         for first in range(0, len(entries), OPT_OUT_STEP):
             step = entries[first : first + OPT_OUT_STEP]
             canceled += await self._writer.call(
@@ -334,6 +347,7 @@ class SqliteStore:
     async def search(
         self, where: MessageFilter, limit: int, cursor: int | None = None
     ) -> list[MessageView]:
+        self._memory.sought = True
         walk = Search(where, limit, cursor, self._names)
         while (page := await self._reader.call("search", walk.step)) is None:
             pass
@@ -377,6 +391,7 @@ class SqliteStore:
     async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
         if not parts:
             return []
+        self._memory.sought = True
         links = Links(askers(parts), max(part.at for part in parts), self._names)
         async with self._replies:  # a STOP and the START after it stay in order
             while not await self._reader.call("inbound", links.step):
