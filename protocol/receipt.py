@@ -169,8 +169,9 @@ _typical: Final = re.compile(
 ).fullmatch
 
 # Of the same form what decides the fate, read from the octets as they are: a third of the cost.
+# Ids of visible ASCII only: a TLV's id is stripped of more than ASCII's blanks.
 _brief: Final = re.compile(
-    rb"id:([^\s:,;\0]++)(?: sub:\d++ dlvrd:\d++)?+ submit date:\d++ done date:\d++"
+    rb"id:([!-+\--9<-~]++)(?: sub:\d++ dlvrd:\d++)?+ submit date:\d++ done date:\d++"
     rb" stat:([A-Z]++) err:(\w++)(?: [tT]ext:.*+| ?+)",
     re.DOTALL,
 ).fullmatch
@@ -218,7 +219,7 @@ def parse(short_message: bytes | str, tlvs: Tlvs = ()) -> Receipt | None:
 
 def brief(short_message: bytes, tlvs: Tlvs = ()) -> tuple[bytes, bytes, bytes, Tlvs] | None:
     """(id, stat, err, the TLVs behind the id's) of a receipt in the usual form: the text of most
-    message centres, receipted_message_id as the first TLV, or both with the same id.
+    message centres, receipted_message_id as the first TLV, or both with the same id (ASCII).
 
     `parse` reads the same id, stat and err there. None for every other receipt.
     """
@@ -231,11 +232,11 @@ def brief(short_message: bytes, tlvs: Tlvs = ()) -> tuple[bytes, bytes, bytes, T
         id = stat = err = b""
     if tlvs and tlvs[0][0] == RECEIPTED_MESSAGE_ID:
         value = tlvs[0][1]
-        if value[-1:] == b"\0":
-            value = value[:-1]
-        if not id and value.isalnum():
-            id = value
-        elif value != id:
+        if not id:
+            id = value[:-1] if value[-1:] == b"\0" else value
+            if not id.isalnum():
+                return None
+        elif value != id + b"\0" and value != id:
             return None
         tlvs = tlvs[1:]
     return (id, stat, err, tlvs) if id else None

@@ -139,10 +139,12 @@ class Returns:
         tried = form.columns(ids)
         fates = await self._store.receive(Receipts(name, now, tried.keys, news, tried.others))
         parked = Counter(news[position].state for position in fates.unmatched)
-        for state, count in Counter(map(_state, news)).items():
-            self._metrics.count(RECEIPTS, count - parked[state], name, state, "matched")
-        for state, count in parked.items():
-            self._metrics.count(RECEIPTS, count, name, state, "parked")
+        matched = Counter(map(_state, news))
+        matched.subtract(parked)
+        for fate, counts in (("matched", matched), ("parked", parked)):
+            for state, count in counts.items():
+                if count:
+                    self._metrics.count(RECEIPTS, count, name, state, fate)
         delays = [(now - at) / SECOND for at in fates.sent_at if at is not None]
         self._metrics.observe(RECEIPT_DELAY, delays, name)
         if form.learn(tried.matched(fates.unmatched, fates.matched), len(fates.unmatched)):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from protocol.message_id import FORMS, candidates
+from protocol.message_id import FORMS, candidates, canonical, canonical_all
 
 AUTO: Final = "auto"
 AS_IS: Final = "as_is"
@@ -63,7 +63,10 @@ class IdForm:
     def columns(self, ids: Sequence[tuple[str, ...]]) -> Tried:
         """The keys of many receipts, each with at least one id."""
         if self.form is not None and sum(map(len, ids)) == len(ids):  # one each: the usual case
-            return Tried([*map(FORMS[self.form], (one for (one,) in ids))], {}, self.form, [])
+            texts = [own[0] for own in ids]
+            convert = FORMS[self.form]
+            keys = canonical_all(texts) if convert is canonical else list(map(convert, texts))
+            return Tried(keys, {}, self.form, [])
         spellings = [self.keys(own) or ((AS_IS, ""),) for own in ids]  # "": an id of NULs alone
         return Tried(
             [own[0][1] for own in spellings],
