@@ -16,7 +16,7 @@ from gateway.dispatch.profile import Profile
 from protocol import constants as c
 from protocol.connection import Connection
 from protocol.events import BindRefused, Bound, Closed, CloseReason, Event
-from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, Pdu
+from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, Pdu
 from protocol.state import Role, State
 
 BINDS: Final = {"trx": BindTransceiver, "tx": BindTransmitter, "rx": BindReceiver}
@@ -156,12 +156,16 @@ class Link(asyncio.Protocol):
         if connection is None:
             return
         now = self._loop.time()
-        groups: dict[tuple[int, int], list[int]] = {}
-        for pdu, status in zip(pdus, statuses, strict=True):
-            if pdu.command_id != c.ALERT_NOTIFICATION:  # 3.4 §4.12.1: it has no response
-                groups.setdefault((pdu.command_id, status), []).append(pdu.sequence_number)
-        for (command_id, status), numbers in groups.items():
-            connection.respond_many(command_id | c.RESPONSE_BIT, numbers, now, status)
+        if not any(statuses) and {*map(type, pdus)} == {DeliverSm}:  # nearly every read
+            numbers = [pdu.sequence_number for pdu in pdus]
+            connection.respond_many(c.DELIVER_SM_RESP, numbers, now)
+        else:
+            groups: dict[tuple[int, int], list[int]] = {}
+            for pdu, status in zip(pdus, statuses, strict=True):
+                if pdu.command_id != c.ALERT_NOTIFICATION:  # 3.4 §4.12.1: it has no response
+                    groups.setdefault((pdu.command_id, status), []).append(pdu.sequence_number)
+            for (command_id, status), numbers in groups.items():
+                connection.respond_many(command_id | c.RESPONSE_BIT, numbers, now, status)
         self._flush()
         self._arm()  # the last answer owed may release the peer's unbind
 

@@ -209,6 +209,26 @@ async def test_receipts_find_messages_that_have_left_memory(bench: Bench, monkey
     assert bench.statuses() == {"delivered": 100}
 
 
+async def test_many_steps_in_one_call(bench: Bench):
+    ids = [i for n in range(4) for i in await sent(bench, 20, new_batch=n % 2 == 0)]
+    (long,) = await sent(bench, parts=2)
+    fates = {i: ((D, U, F)[n % 3], f"{n % 7:03}") for n, i in enumerate(ids)}
+    receipts = [bench.receipt(i, status, code=code) for i, (status, code) in fates.items()]
+    receipts += [bench.receipt(long, D, part) for part in (2, 1)]
+    receipts += [bench.receipt(ids[0], F), bench.receipt(ids[0] + 10**9, U)]
+    random.Random(2).shuffle(receipts)
+    # Of two final receipts of one message the first counts.
+    first = next(one for one in receipts if one.keys == [f"{ids[0]}-1"])
+    fates[ids[0]] = (first.status, first.carrier_code)
+    told = await bench.receive(*receipts)
+    assert [fate.matched for fate in told].count(None) == 1
+    assert {fate.sent_at for fate in told} == {bench.now, None}
+    rows = bench.sql("SELECT id, status, carrier_code FROM messages WHERE id != ?", long)
+    assert {i: (status, code) for i, status, code in rows} == fates
+    assert bench.sql("SELECT status FROM messages WHERE id = ?", long) == [(D,)]
+    assert len(bench.events()) == 2 * 81
+
+
 async def test_many_receipts_of_many_accounts_in_one_call(bench: Bench):
     ids = []
     for n in range(8):
