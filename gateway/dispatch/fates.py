@@ -9,9 +9,7 @@ Knows messages, statuses and the throttle; no socket and no store.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import Final
 
 from gateway import metrics as m
@@ -41,7 +39,6 @@ from protocol.pdu import Pdu, SubmitSmResp
 
 _CONGESTION_STATE: Final = 0x0428
 _MESSAGES: Final = frozenset({c.DELIVER_SM, c.DATA_SM, c.ALERT_NOTIFICATION})
-_lane_of: Final = attrgetter("lane")
 _QUEUED: Final = int(Status.QUEUED)
 
 
@@ -122,7 +119,9 @@ class Fates:
             harvest.sent = Sent(
                 name, at, self._profile.carrier.receipts, messages, canonical_all(ids)
             )
-            for lane, count in Counter(map(_lane_of, messages)).items():
+            lanes = [message.lane for message in messages]
+            for lane in set(lanes):  # a handful at most, and list.count runs in C
+                count = lanes.count(lane)
                 self._tally.count(m.SUBMITS, count, name, lane, "ESME_ROK")
                 self._tally.count(m.SETTLED, count, name, lane, "sent", "")
         return harvest

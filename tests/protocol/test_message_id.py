@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.message_id import FORMS, candidates, canonical, normalise
+from protocol.message_id import FORMS, candidates, canonical, canonical_all, normalise
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,11 @@ def test_any_id_has_a_key(id: str) -> None:
 
 def test_thousands_of_digits() -> None:
     assert normalise("resp_hex_receipt_dec", "9" * 5000, "receipt") == "9" * 5000
+
+
+@given(
+    st.lists(st.text("0123456789abcdefABCDEF", max_size=6))
+    | st.lists(st.text("09aFxXgz-. \n\0", max_size=6))
+)
+def test_a_list_is_made_canonical_as_each_of_it_would_be(ids: list[str]) -> None:
+    assert canonical_all(ids) == [canonical(id) for id in ids]

@@ -178,6 +178,28 @@ async def test_what_was_simply_sent_comes_in_columns(bench: Bench):
     bench.check()
 
 
+async def test_many_short_columns_are_one_call(bench: Bench):
+    await bench.accept(9, new_batch=True)
+    leased = await bench.lease(9)
+    names = [f"{message.id}-1" for message in leased]
+    names[4] = ""
+    await bench.receive(bench.receipt(leased[7].id))  # before its response
+    await bench.store.settle(
+        [],
+        [
+            Sent("op1", bench.now + n, True, [message], [name])
+            for n, (message, name) in enumerate(zip(leased, names, strict=True))
+        ],
+    )
+    assert bench.statuses() == {"sent": 8, "delivered": 1}
+    stored = bench.sql("SELECT operator_id, sent_at FROM parts ORDER BY sent_at")
+    assert stored == [(name, bench.now + n) for n, name in enumerate(names) if name]
+    fates = await bench.receive(*(bench.receipt(message.id) for message in leased))
+    assert [fate.matched for fate in fates] == [None if n == 4 else 0 for n in range(9)]
+    assert bench.statuses() == {"sent": 1, "delivered": 8}
+    bench.check()
+
+
 async def test_columns_that_repeat_a_message_count_once(tmp_path):
     bench = Bench(tmp_path)
     bench.make(strict=False)

@@ -109,13 +109,17 @@ def settle(
             account, -account if source is None else source, 5, status, result.at, carrier,
             attempts_of(result) - message.attempts, reason, result.carrier_code
         ].subjects.append(message)  # fmt: skip
-    if parts:
-        record(transaction, memory, parts)
     early: list[Any] = []
     for each in sent:
         _step(transaction, memory, steps, each)
-        early += _record_single(transaction, memory, each)
+        if len(sent) <= transitions.FEW_STEPS:
+            early += _record_single(transaction, memory, each)
+        else:  # of many short reads: a statement each costs more than a row each
+            carrier = names.intern(connection, CARRIER, each.carrier)
+            parts += _rows_of(carrier, each.at, each.messages, each.operator_ids)
         again += [message.id for message in each.messages if message.attempts]
+    if parts:
+        record(transaction, memory, parts)
     deltas: Counter[tuple[int, int]] = Counter()
     transitions.write(transaction, memory, steps, deltas)
     if requeued:
@@ -266,6 +270,17 @@ def _record_single(transaction: Transaction, memory: Memory, sent: Sent) -> list
         if parked is None or hash((carrier, operator_id)) in parked
         for value in (message, carrier, operator_id, 1, at)
     ]
+
+
+def _rows_of(
+    carrier: int, at: int, messages: Sequence[Leased], operator_ids: Sequence[str]
+) -> list[Any]:
+    """Parts as `record` takes them."""
+    rows: list[Any] = []
+    for message, operator_id in zip(messages, operator_ids, strict=True):
+        if operator_id:
+            rows += (message.id, carrier, operator_id, 1, at)
+    return rows
 
 
 def _requeue(
