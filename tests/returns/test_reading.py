@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.model import Status
@@ -61,6 +61,9 @@ TLVS = st.lists(
 
 
 @given(TEXTS, TLVS)
+@example(CLASSIC % (b"1", b"DELIVRD", b"000"), ((0x001E, b"1\0"), (0x001E, b"2\0")))
+@example(b"", ((0x001E, b"1\0"), (0x0424, CLASSIC % (b"2", b"DELIVRD", b"000"))))
+@example(CLASSIC % (b"\x01\x85", b"DELIVRD", b"000"), ((0x001E, b"\x01\x85"),))
 def test_both_ways_of_reading_agree(short_message: bytes, tlvs: Tlvs) -> None:
     assert quickly(short_message, tlvs) == in_full(short_message, tlvs)
 

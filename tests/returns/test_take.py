@@ -182,6 +182,7 @@ async def test_a_receipt_before_its_response_is_taken_and_waits(world: World) ->
     assert await world.take(receipt("2", State.EXPIRED, "027"), receipt("1")) == [0, 0]
     assert await world.statuses([first.id, second.id]) == ["delivered", "sending"]
     assert world.metric(RECEIPTS, "op1", "EXPIRED", "parked") == 1
+    assert world.metric(RECEIPTS, "op1", "EXPIRED", "matched") == 0
     assert world.metric(RECEIPTS, "op1", "DELIVRD", "matched") == 1
     assert world.metric(RECEIPT_DELAY, "op1", suffix="_count") == 1
     await world.answer([second], "2")
@@ -246,6 +247,23 @@ async def test_the_form_of_ids_is_learnt_and_survives_a_restart(world: World) ->
     assert world.returns.learnt_forms()["op1"] is None
     await world.start()
     assert world.returns.learnt_forms()["op1"] is None
+
+
+async def test_what_matches_nothing_teaches_nothing(world: World) -> None:
+    await world.sent("1")
+    await world.take(*(receipt(str(number)) for number in range(5000, 5020)))
+    assert world.returns.learnt_forms()["op1"] is None
+
+
+async def test_a_reload_that_leaves_a_carrier_alone_keeps_what_was_seen(world: World) -> None:
+    numbers = range(5000, 5008)
+    await world.sent(*(f"{number:x}" for number in numbers))
+    await world.take(*(receipt(str(number)) for number in numbers[:5]))
+    await world.apply()
+    await world.take(*(receipt(str(number)) for number in numbers[5:]))
+    assert world.returns.learnt_forms()["op1"] == "resp_hex_receipt_dec"
+    await world.apply(message_id="hex")
+    assert world.returns.learnt_forms()["op1"] == "hex"
 
 
 async def test_while_the_form_is_learnt_a_parked_receipt_matches_in_any(world: World) -> None:

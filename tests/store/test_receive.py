@@ -122,6 +122,7 @@ async def test_a_receipt_before_its_response_waits_for_it(bench: Bench):
     early = [bench.receipt(i, s) for i, s in zip(ids, (D, U, Status.SENT), strict=True)]
     assert await bench.receive(*early) == [ReceiptFate(None)] * 3
     assert bench.statuses() == {"sending": 3}
+    assert bench.sql("SELECT count(*) FROM parked") == [(2,)]  # ENROUTE would tell nothing later
     bench.check()
     await bench.sent(leased)
     assert bench.statuses() == {"delivered": 1, "undelivered": 1, "sent": 1}
