@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 
 import pytest
+from msgspec import structs
 from workbench import DAY, HOUR, SECOND, START, Bench
 
 from gateway.errors import Busy
@@ -109,6 +110,35 @@ async def test_too_many_waiting_messages_are_refused_and_nothing_is_stored(tmp_p
     await bench.sent(await bench.lease(5))
     await bench.accept(5)
     await bench.store.close()
+
+
+async def test_runs_of_messages_alike_and_single_ones_are_stored_as_given(bench: Bench):
+    submission = bench.submission(
+        350,
+        new_batch=True,
+        parts=[1] * 150 + [2, 1, 2] * 10 + [2] * 170,
+        refs=[f"r{n}" if n % 3 else None for n in range(350)],
+    )
+    for n, message in enumerate(submission.messages):
+        message.vars = None if n % 2 else f'{{"n":"{n}"}}'
+        message.encoding = n >= 340
+        if n >= 300:
+            message.due += HOUR
+            message.status = Status.SCHEDULED
+        if n >= 345:
+            message.lane = "main/otp"
+    await bench.store.accept([submission, bench.submission(2)])
+    rows = bench.sql(
+        "SELECT m.id, m.number, n.name, m.status, m.due, m.deadline, m.parts, m.encoding, m.vars,"
+        " m.client_ref FROM messages AS m JOIN names AS n ON n.id = m.lane WHERE m.batch NOT NULL"
+        " ORDER BY m.id"
+    )
+    assert rows == [structs.astuple(message) for message in submission.messages]
+    assert {lane.lane: lane.waiting for lane in bench.store.depths()} == {
+        "main/bulk": 347,
+        "main/otp": 5,
+    }
+    bench.check()
 
 
 async def test_what_waits_for_an_account_is_known(bench: Bench):

