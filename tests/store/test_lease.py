@@ -250,3 +250,16 @@ async def test_how_long_messages_waited_is_observed_for_those_that_leave(bench: 
 
     assert (observed("main/bulk", "count"), observed("main/bulk", "sum")) == (3, 6)
     assert (observed("main/otp", "count"), observed("main/otp", "sum")) == (1, 12)
+
+
+async def test_large_campaigns_take_turns_and_small_ones_are_gathered(bench: Bench):
+    for _ in range(20):
+        await bench.accept(100, new_batch=True)
+    first = Counter(message.batch for message in await bench.lease(160))
+    second = Counter(message.batch for message in await bench.lease(160))
+    assert set(first.values()) == set(second.values()) == {10}
+    assert len(first) == len(second) == 16
+    assert len(first | second) == 20
+    for _ in range(60):
+        await bench.accept(2, lane="main/otp", new_batch=True)
+    assert len(await bench.lease(120, lanes=["main/otp"])) == 120

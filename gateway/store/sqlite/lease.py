@@ -96,7 +96,7 @@ class _Call:
         for _ in range(ROUNDS):
             accounts = [
                 own
-                for account in sources.ready(lane, self.now)
+                for account in sources.ready(lane, self.now, left)
                 if (own := [s for s in account if s.source not in passed])
             ]
             if not accounts:
