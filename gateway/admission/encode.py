@@ -12,6 +12,7 @@ from gateway.admission.world import World, standing
 from gateway.draft import Ask, Draft
 from gateway.errors import Refused
 from gateway.model import Encoding
+from protocol import gsm7
 from protocol.errors import UsageError
 from protocol.segment import MAX_PARTS, count_only
 from protocol.transliterate import transliterate
@@ -44,7 +45,15 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     if "{{" not in ask.text:
         _check_shared(ask, drafts, most)
         return drafts
+    classic = not plain and encoding in ("auto", "gsm")
     for draft in drafts:
+        if classic:
+            # Texts of a template are as many as recipients and nearly all are this: 0.5 us
+            # instead of the 1.6 of a text `measure` has not seen.
+            septets = gsm7.encode(draft.text)
+            if septets is not None and len(septets) <= 160:
+                draft.encoding, draft.parts, draft.characters = 0, 1, len(septets)
+                continue
         number, parts, characters, complaint = measure(draft.text, encoding, plain)
         if complaint:
             draft.refuse("invalid_text", complaint, "#/vars")

@@ -212,3 +212,29 @@ async def test_routes_and_lanes(world: World, ask: MakeAsk) -> None:
     assert (await checks.admit(request, drafts(RU)))[0].lane == "mts/service"
     request = ask(category=Category.TRANSACTIONAL)
     assert (await checks.admit(request, drafts(RU)))[0].lane == "mts/otp"
+
+
+@pytest.mark.parametrize("encoding", ["auto", "gsm", "ucs2"])
+@pytest.mark.parametrize("plain", [False, True])
+async def test_a_text_of_a_template_counts_as_it_would_alone(
+    checks: Checks, ask: MakeAsk, encoding: str, plain: bool
+) -> None:
+    texts = ["x", "a" * 160, "a" * 161, "€" * 80, "€" * 81, "ж" * 70, "ж" * 71, "ç", "\ud800"]
+    numbers = [f"+7916123{n:04}" for n in range(len(texts))]
+    together = [Draft(to, {"t": text}) for to, text in zip(numbers, texts, strict=True)]
+    await checks.admit(ask(text="{{t}}", encoding=encoding, transliterate=plain), together)
+
+    for draft, text in zip(together, texts, strict=True):
+        alone = drafts("+79161234567")
+        code: str | None = None
+        try:
+            await checks.admit(ask(text=text, encoding=encoding, transliterate=plain), alone)
+        except Refused as refused:
+            code = refused.reason.code
+        (one,) = alone
+        assert draft.code == code, text[:1]
+        assert (draft.encoding, draft.parts, draft.characters) == (
+            one.encoding,
+            one.parts,
+            one.characters,
+        )
