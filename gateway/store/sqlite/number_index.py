@@ -19,7 +19,7 @@ RUN: Final = 4_096
 are 2,400 runs, which a look-up seeks through in 5 ms."""
 
 LONGEST_TAIL: Final = 300_000
-"""Messages that may wait for their index. Who asks first walks them all: a search in 50 ms, a
+"""Messages that may wait for their index. Who asks first walks them all: a search in 50 to 80 ms, a
 refusal or a reply in 25 to 40 (refusals on the writer's thread, and a one-time code waits
 behind)."""
 BUSY: Final = 10_000
