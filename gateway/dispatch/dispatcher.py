@@ -139,6 +139,7 @@ class Dispatcher:
         self._wake.set()
         await asyncio.gather(
             self._pump_ended(timeout),
+            self._reload_ended(timeout),
             *(carrier.drain(timeout) for carrier in self._carriers.values()),
         )
         try:
@@ -265,6 +266,15 @@ class Dispatcher:
         if self._pumping is not None:
             await asyncio.wait({self._pumping}, timeout=timeout)
             self._pumping.cancel()
+
+    async def _reload_ended(self, timeout: float) -> None:
+        """Wait for a reload under way: the carriers it ends are no longer among ours, and still
+        wait for answers."""
+        try:
+            async with asyncio.timeout(timeout), self._applying:
+                pass
+        except TimeoutError:
+            pass  # what is unanswered stays `sending`, and is settled at the next start
 
     async def _rest(self) -> None:
         await asyncio.sleep(LEASE_RETRY)

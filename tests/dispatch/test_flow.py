@@ -125,6 +125,21 @@ async def test_a_reload_that_cannot_work_changes_nothing(smsc: Smsc, start: Star
     assert operator.counters.connections == 1
 
 
+async def test_a_drain_waits_for_the_carriers_a_reload_ends(smsc: Smsc, start: Start) -> None:
+    slow, other = await smsc(latency=0.3), await smsc()
+    world = await start(settings(carrier("op1", slow)))
+    await world.store.put(MANY[:20])
+    await slow.until(lambda: slow.counters.submits == 20)
+    reload = asyncio.ensure_future(world.dispatcher.apply(settings(carrier("op2", other))))
+    await asyncio.sleep(0)
+    assert list(world.statuses()) == []
+    await world.dispatcher.drain(5.0)
+    assert not world.store.leased
+    await world.store.sent(20)
+    await reload
+    assert other.counters.connections == 0
+
+
 async def test_a_reload_moves_waiting_messages_to_another_carrier(smsc: Smsc, start: Start) -> None:
     slow, fast = await smsc(latency=0.05), await smsc()
     one, two = carrier("op1", slow, window=2), carrier("op2", fast)
