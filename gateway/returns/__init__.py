@@ -75,8 +75,11 @@ class Returns:
         self._owners: Mapping[str, str] = {}
 
     async def apply(self, carriers: Sequence[Carrier], accounts: Sequence[Account]) -> None:
-        """Take a configuration into use; what was learnt of unchanged carriers stays."""
-        origins: dict[str, _Origin] = {}
+        """Take a configuration into use; what was learnt of unchanged carriers stays.
+
+        So does a carrier that is gone: its links drain, and what it still tells is not told twice.
+        """
+        origins = dict(self._origins)
         for carrier in carriers:
             known = self._origins.get(carrier.name)
             if known is not None and known.settings == carrier:

@@ -249,6 +249,13 @@ async def test_the_form_of_ids_is_learnt_and_survives_a_restart(world: World) ->
     assert world.returns.learnt_forms()["op1"] is None
 
 
+async def test_a_carrier_that_is_removed_is_heard_to_the_end(world: World) -> None:
+    ids = await world.sent("1")
+    await world.returns.apply([Carrier(name="op2")], [])
+    assert await world.take(receipt("1")) == [c.ESME_ROK]
+    assert await world.statuses(ids) == ["delivered"]
+
+
 async def test_what_matches_nothing_teaches_nothing(world: World) -> None:
     await world.sent("1")
     await world.take(*(receipt(str(number)) for number in range(5000, 5020)))
