@@ -113,7 +113,7 @@ class Bind:
         name = None
         if profile.tls is not None and profile.carrier.tls is not None:
             name = profile.carrier.tls.server_name or host
-        refused = False
+        refused = bound = False
         try:
             async with asyncio.timeout(profile.carrier.connect_timeout):
                 await loop.create_connection(
@@ -127,11 +127,15 @@ class Bind:
             self.last_error = "no answer in time"
         except OSError as error:
             self.last_error = error.strerror or type(error).__name__
+        except UnicodeError:
+            self.last_error = "not a host name"  # one that IDNA cannot spell
         else:
+            bound = True
             self._tally.count(m.RECONNECTS, 1, profile.name, "bound")
             return link, False
         finally:
-            if not link.bound.done() or link.bound.cancelled() or link.bound.exception():
+            # Also when it came up in the moment we stopped waiting: nobody would ever close it.
+            if not bound:
                 link.abort()
         self._tally.count(m.RECONNECTS, 1, profile.name, "refused" if refused else "failed")
         _log.log(

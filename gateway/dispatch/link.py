@@ -20,6 +20,12 @@ from protocol.pdu import BindReceiver, BindTransceiver, BindTransmitter, Deliver
 from protocol.state import Role, State
 
 BINDS: Final = {"trx": BindTransceiver, "tx": BindTransmitter, "rx": BindReceiver}
+MOST_UNREAD: Final = 8 << 20
+"""Octets written that the peer has not taken before the link is given up. Submits stop at the
+transport's own mark long before; what grows beyond are answers to a peer that asks without end and
+never reads. A window of 10,000 submits of the longest kind fits."""
+UNREAD: Final = "unread"
+"""The reason such a link ends for."""
 _SUBMITTING: Final = (State.BOUND_TRX, State.BOUND_TX)
 
 
@@ -60,6 +66,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._connection: Connection | None = None
         self._writable = True
+        self._given_up = False
         self._submits = False
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0  # uvloop's handle of a time already reached does not tell it
@@ -191,14 +198,14 @@ class Link(asyncio.Protocol):
         self._flush()
         self._arm()
 
-    def abort(self) -> None:
+    def abort(self, reason: str = CloseReason.CLOSED) -> None:
         """End it now; what is unanswered is reported as lost."""
         if self._connection is not None:
             now = self._loop.time()
-            self._settle(self._connection.abort(now), now)
+            self._settle(self._connection.abort(now, reason), now)
         if self._transport is not None:
             self._transport.abort()
-        self._finish(CloseReason.CLOSED)
+        self._finish(reason)
 
     # ---- between the two
 
@@ -247,6 +254,14 @@ class Link(asyncio.Protocol):
         data = self._connection.data_to_send()
         if data and not self._transport.is_closing():
             self._transport.write(data)
+            if not self._writable and self._transport.get_write_buffer_size() > MOST_UNREAD:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """End the link, but not within whatever is being sent just now."""
+        if not self._given_up:
+            self._given_up = True
+            self._loop.call_soon(self.abort, UNREAD)
 
     def _arm(self) -> None:
         """Keep one timer, never later than the connection's next.

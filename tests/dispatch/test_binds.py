@@ -8,9 +8,11 @@ import pytest
 
 from bench.smsc import SimulatedSmsc
 from config.settings import CarrierTls, Duration
+from gateway.dispatch import link
 from gateway.dispatch.profile import Profile
 from gateway.errors import ConfigError
 from protocol import constants as c
+from protocol.pdu import EnquireLink, encode
 from tests.dispatch.conftest import Smsc, Start, carrier, settings
 
 NUMBERS = list(range(46700000000, 46700000010))
@@ -142,3 +144,32 @@ def test_settings_that_cannot_work_are_refused_before_the_first_bind() -> None:
     profile = Profile(carrier("op1", hosts=("[::1]:1", "h:2"), password_env="P"), {"P": "x"})
     assert profile.hosts == (("::1", 1), ("h", 2))
     assert profile.password == "x"
+
+
+async def test_a_peer_that_asks_and_never_reads_costs_one_link(
+    smsc: Smsc, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "MOST_UNREAD", 1 << 16)
+    operator = await smsc()
+    world = await start(settings(carrier("op1", operator)))
+    await bound(operator)
+    [session] = operator.binds
+    session._transport.pause_reading()
+    enquiries = encode(EnquireLink(sequence_number=7)) * 4096
+    async with asyncio.timeout(10.0):
+        while operator.binds == [session]:
+            session.send_octets(enquiries)
+            await asyncio.sleep(0)
+            if session._transport.is_closing():
+                break
+    await operator.until(lambda: bool(operator.binds) and operator.binds != [session])
+    assert world.metric("aldis_link_ends_total", carrier="op1", reason="unread") == 1
+    await world.store.put(NUMBERS)
+    await world.store.sent(10)
+
+
+async def test_a_host_that_is_no_name_is_passed_over(smsc: Smsc, start: Start) -> None:
+    operator = await smsc()
+    hosts = (f"{'a' * 64}.example:2775", f"127.0.0.1:{operator.port}")
+    await start(settings(carrier("op1", operator, hosts=hosts)))
+    await bound(operator)
