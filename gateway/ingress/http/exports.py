@@ -6,6 +6,7 @@ with `Accept: application/x-ndjson`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from aiohttp import web
 from gateway.ingress.http import answers as a
 from gateway.ingress.http import values
 from gateway.ingress.http.batches import own_batch
-from gateway.ingress.http.call import Answer, Call, answer, page_link
+from gateway.ingress.http.call import STALL, Answer, Call, answer, page_link
 from gateway.ingress.http.views import ineligible_out, message_out
 
 NDJSON: Final = "application/x-ndjson"
@@ -73,7 +74,12 @@ async def _stream(
     while True:
         rows, cursor = await _slice(call, batch, excluded, statuses, _PAGE, cursor)
         if rows:
-            await response.write(_lines(rows))
+            # Whoever takes nothing for so long would hold one of `http.max_concurrent` for ever.
+            try:
+                async with asyncio.timeout(STALL):
+                    await response.write(_lines(rows))
+            except TimeoutError:
+                raise ConnectionResetError("the caller does not read") from None
         if cursor is None:
             break
     await response.write_eof()
