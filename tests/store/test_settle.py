@@ -327,3 +327,55 @@ async def test_events_of_a_long_list_fill_rows_of_500(bench: Bench):
     assert {(decode("msg", id), event["to"]) for id, event in events.items()} == {
         (id, f"+{number}") for id, number in numbers.items()
     }
+
+
+@pytest.mark.parametrize("columns", [False, True])
+async def test_fewer_parts_than_counted_end_by_their_receipts(bench: Bench, columns: bool):
+    (identifier,) = await bench.accept(parts=3)  # a carrier that takes message_payload: one PDU
+    (message,) = await bench.lease()
+    if columns:
+        sent = Sent("op1", bench.now, True, [message], [f"{identifier}-1"])
+        await bench.store.settle([], [sent])
+    else:
+        await bench.store.settle(
+            [bench.result(message, Outcome.SENT, Status.SENT, operator_ids=[f"{identifier}-1"])]
+        )
+    await bench.receive(bench.receipt(identifier))
+    assert bench.statuses() == {"delivered": 1}
+
+
+async def test_more_parts_than_counted_are_all_waited_for(bench: Bench):
+    (identifier,) = await bench.accept(parts=2)
+    (message,) = await bench.lease()
+    ids = [f"{identifier}-{part}" for part in (1, 2, 3)]
+    await bench.store.settle([bench.result(message, Outcome.SENT, Status.SENT, operator_ids=ids)])
+    await bench.receive(bench.receipt(identifier), bench.receipt(identifier, part=2))
+    assert bench.statuses() == {"sent": 1}
+    await bench.receive(bench.receipt(identifier, Status.UNDELIVERED, part=3))
+    assert bench.statuses() == {"undelivered": 1}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome.FAILED, Status.REJECTED),
+        (Outcome.FAILED, Status.FAILED),
+        (Outcome.RETRY, Status.QUEUED),
+    ],
+)
+async def test_a_delivery_is_believed_whatever_a_later_attempt_met(
+    bench: Bench, outcome: Outcome, status: Status
+):
+    (identifier,) = await bench.accept(new_batch=True)
+    (message,) = await bench.lease()
+    await bench.store.settle([bench.result(message, Outcome.UNKNOWN, Status.QUEUED)])
+    (again,) = await bench.lease()
+    await bench.store.settle_late([LateAnswer(identifier, "op1", 1, 1, "first", bench.now)])
+    receipt = bench.receipt(identifier)
+    receipt.keys = ["first"]
+    await bench.receive(receipt)
+    assert bench.statuses() == {"sending": 1}
+    await bench.store.settle([bench.result(again, outcome, status, reason="operator_blocked")])
+    assert bench.statuses() == {"delivered": 1}
+    assert await bench.lease() == []
+    bench.check()

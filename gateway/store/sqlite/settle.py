@@ -10,6 +10,7 @@ write. A result for a message that is not leased is a fault of ours: counted and
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -52,6 +53,12 @@ FROM """,
     8,
     " WHERE messages.id = column1",
 )
+RESIZE: Final = """
+UPDATE messages SET parts = j.value
+FROM json_each(?) AS j WHERE messages.id = CAST(j.key AS INTEGER)
+"""
+"""Where a carrier took other parts than admission counted: its alphabet or its long_message mode
+differ, and receipts come for what was sent."""
 KNOWN_PARTS: Final = """
 SELECT json_group_array(json_array(p.message, p.part))
 FROM json_each(?) AS j CROSS JOIN parts AS p ON p.message = j.value
@@ -73,6 +80,7 @@ def settle(
     connection = transaction.connection
     names = memory.names
     results, sent = _owned(transaction, memory, results, sent)
+    results, arrived = _believe_deliveries(connection, results)
     accounts = {
         name: names.intern(connection, ACCOUNT, name)
         for name in {result.message.account for result in results}
@@ -85,11 +93,14 @@ def settle(
     requeued: list[Settled] = []
     parts: list[Any] = []
     again: list[int] = []
+    resized: dict[int, int] = {}
     queued = Status.QUEUED
     for result in results:
         message = result.message
         carrier = carriers[result.carrier]
         if result.operator_ids:
+            if len(result.operator_ids) != message.parts:
+                resized[message.id] = len(result.operator_ids)
             at = result.at
             for part, operator_id in enumerate(result.operator_ids, start=1):
                 if operator_id:
@@ -101,7 +112,7 @@ def settle(
         reason = result.reason
         if result.outcome is Outcome.SENT and not result.receipts:
             status, reason = Status.UNKNOWN, "outcome_unknown"
-        if message.attempts and status in _MAY_BE_HEARD_OF:
+        if status in _MAY_BE_HEARD_OF and (message.attempts or message.id in arrived):
             again.append(message.id)
         account = accounts[message.account]
         source = message.batch
@@ -118,6 +129,9 @@ def settle(
             carrier = names.intern(connection, CARRIER, each.carrier)
             parts += _rows_of(carrier, each.at, each.messages, each.operator_ids)
         again += [message.id for message in each.messages if message.attempts]
+        resized |= {message.id: 1 for message in each.messages if message.parts != 1}
+    if resized:
+        connection.execute(RESIZE, (pack(resized),))
     if parts:
         record(transaction, memory, parts)
     deltas: Counter[tuple[int, int]] = Counter()
@@ -129,6 +143,37 @@ def settle(
         receive.unpark(transaction, memory, parts + early)
     if again:
         receive.heard_before(transaction, memory, again)
+
+
+def _believe_deliveries(
+    connection: sqlite3.Connection, results: Sequence[Settled]
+) -> tuple[Sequence[Settled], set[int]]:
+    """What an operator refused, or could not take now, after an earlier attempt at it had been
+    delivered: the person has it, so it is `sent` and ends by that receipt (`heard_before`)."""
+    doubtful = {
+        result.message.id
+        for result in results
+        # Leased before: a first lease is the first change of status.
+        if result.message.sequence > 1 and result.status not in _MAY_BE_HEARD_OF
+    }
+    arrived: set[int] = set()
+    if not doubtful:
+        return results, arrived
+    parts = receive.load_parts(connection, list(doubtful))
+    for row in read(connection, [identifier for identifier in doubtful if identifier in parts]):
+        worst, _, complete = receive.verdict(row, parts[row.id])
+        if complete and worst is not None and worst.status == Status.DELIVERED:
+            arrived.add(row.id)
+    if not arrived:
+        return results, arrived
+    believed = [
+        Settled(result.message, result.carrier, Outcome.SENT, result.at, Status.SENT,
+                attempts=attempts_of(result))
+        if result.message.id in arrived
+        else result
+        for result in results
+    ]  # fmt: skip
+    return believed, arrived
 
 
 def attempts_of(result: Settled) -> int:
@@ -162,7 +207,7 @@ def settle_late(transaction: Transaction, memory: Memory, answers: Sequence[Late
         ids = pack([row.id for row in queued])
         for message, part in unpack(connection, _known_parts, KNOWN_PARTS, ids):
             known[message].add(part)
-        taken_back = [row for row in queued if len(known[row.id]) >= row.parts]
+        taken_back = [row for row in queued if len(known[row.id]) >= last[row.id].parts]
         leave(transaction, memory, taken_back)
         steps = Steps()
         for row in taken_back:
