@@ -125,7 +125,7 @@ def backlog_command(count: int, connections: int, drain: float, **options: Any) 
 
 
 @command.command("kill")
-@click.option("--kills", default=10, show_default=True)
+@click.option("--kills", default=20, show_default=True)
 @click.option("--connections", default=4, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @_site_options

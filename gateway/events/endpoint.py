@@ -46,10 +46,17 @@ SECOND: Final = 1_000_000
 MOST_EVENTS: Final = 500
 """Events of one batched delivery, as the store cuts them (contract.Delivery)."""
 
-AHEAD: Final = 8
+AHEAD: Final = 24
 """Deliveries in memory for each POST that may be under way: the next ones are there when one
-ends, and the store is asked for several at once: under full load it answers in 0.1-0.2 s, and two
-for each left an endpoint at 4,000 events/s beside 25,000 submissions. 32 batches are 5 MB."""
+ends, and the store is asked for several at once. Under full load it answers in 0.1-0.2 s: with two
+for each an endpoint got 4,000 events/s beside 25,000 submissions, with 24 it kept up. 96 batches
+are 15 MB."""
+
+AHEAD_CROWDED: Final = 2
+"""The same once all endpoints together hold `MOST_HELD`: many slow ones must not fill memory."""
+
+MOST_HELD: Final = 400
+"""Deliveries in memory of all endpoints before each may only hold a few: 60 MB."""
 
 AHEAD_SINGLE: Final = 16
 """The same for an endpoint that takes events one by one, which are 300 octets each."""
@@ -76,6 +83,8 @@ class Shared(msgspec.Struct, frozen=True):
     clock: Clock
     call_later: CallLater
     jitter: Callable[[], float] = random.random
+    held: Callable[[], int] = lambda: 0
+    """Deliveries in memory of all endpoints."""
 
 
 def headers_of(webhook: Webhook, identifier: int, now: int, octets: bytes) -> dict[str, str]:
@@ -192,6 +201,11 @@ class Endpoint:
             self._timer.cancel()
         self._wake.set()
 
+    @property
+    def held(self) -> int:
+        """Deliveries in memory."""
+        return len(self._held)
+
     # the rounds
 
     async def _run(self) -> None:
@@ -264,6 +278,8 @@ class Endpoint:
             room = 0 if blocked else 1
         else:
             room = self._capacity - len(self._held)
+            if self._shared.held() > MOST_HELD:
+                room = self._shared.settings.concurrency * AHEAD_CROWDED - len(self._held)
             if room < min(self._shared.settings.concurrency, self._capacity // AHEAD):
                 return
         news = self._news

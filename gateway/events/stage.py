@@ -78,6 +78,7 @@ class Events:
             self._settings,
             self._clock,
             self._call_later or asyncio.get_running_loop().call_later,
+            held=lambda: sum([endpoint.held for endpoint in self._endpoints.values()]),
         )
         self._store.on_event(self.on_event)
         await self._refresh()
