@@ -362,6 +362,7 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@SLOW
 def test_an_interrupted_campaign_ends_in_order(tmp_path: Path) -> None:
     with demo(tmp_path, "--port", "0") as process:
         lines_until(process, "accepted")
@@ -375,6 +376,7 @@ def test_an_interrupted_campaign_ends_in_order(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@SLOW
 def test_a_gateway_that_dies_is_missed(tmp_path: Path) -> None:
     with demo(tmp_path, "--port", "0") as process:
         lines_until(process, "accepted")
@@ -386,6 +388,7 @@ def test_a_gateway_that_dies_is_missed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
+@SLOW
 def test_a_killed_demonstration_leaves_no_gateway(tmp_path: Path) -> None:
     with demo(tmp_path, "--port", "0") as process:
         lines_until(process, "gateway: ")
@@ -395,6 +398,7 @@ def test_a_killed_demonstration_leaves_no_gateway(tmp_path: Path) -> None:
         assert await_end(gateway, 40)
 
 
+@SLOW
 def test_a_taken_port_is_told_with_the_gateways_own_words(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,

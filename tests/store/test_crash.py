@@ -11,10 +11,13 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from workbench import SECOND, Bench
 
 from gateway.ids import decode
 from gateway.model import FINAL, STATUS_BY_NAME, Status
+
+pytestmark = pytest.mark.slow
 
 ROUNDS = 4
 
