@@ -1,1 +1,6 @@
 """The gateway: asyncio stages around the pure `protocol`, wired by `app`."""
+
+from typing import Final
+
+VERSION: Final = "0.1.0"
+"""As in pyproject.toml; a test holds them together."""

@@ -22,7 +22,7 @@ import uvloop
 
 from config.load import ConfigProblems, load
 from config.settings import Carrier, Settings
-from gateway import log
+from gateway import VERSION, log
 from gateway import metrics as m
 from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
@@ -40,8 +40,6 @@ from gateway.returns import Returns
 from gateway.routing import RoutingTable
 from gateway.store.sqlite import SqliteStore
 from protocol.pdu import Pdu
-
-VERSION: Final = "0.1.0"
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds between offers of the interpreter lock. The store's thread waits for it behind a busy

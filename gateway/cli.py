@@ -7,39 +7,17 @@ from pathlib import Path
 
 import click
 
-from config.load import ConfigProblems, load
-from config.settings import Settings
+from gateway import VERSION
+from gateway.commands.configuration import CONFIG, settings_from
 from gateway.commands.encode import encode
 from gateway.commands.keys import keys
 from gateway.commands.pdu import pdu
-
-VERSION = "0.1.0"
-
-CONFIG = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    envvar="ALDIS_CONFIG",
-    default="aldis.toml",
-    show_default=True,
-    help="Configuration file.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="aldis")
 def main() -> None:
     """Aldis, an SMPP gateway: campaigns in over HTTP, out over SMPP, receipts back as events."""
-
-
-def settings_from(path: Path) -> Settings:
-    """The settings in `path`; complaints go to standard error, exit code 2."""
-    try:
-        return load(path)
-    except ConfigProblems as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        sys.exit(2)
 
 
 @main.command()

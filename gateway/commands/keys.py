@@ -14,39 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
 
-from config.load import ConfigProblems, load
-from config.settings import Settings
+from config.settings import Scope, Settings
 from gateway import ids
+from gateway.commands.configuration import CONFIG, settings_from
 from gateway.ingress.http.auth import digest_of, make_key, prefix_of
 from gateway.store.contract import ApiKey
 from gateway.store.sqlite import keys as table
 from gateway.store.sqlite import schema
 
-SCOPES = ("messages:write", "messages:read", "moderation", "optouts", "admin")
+SCOPES = get_args(Scope)
 DAY = 86_400_000_000
-
-_CONFIG = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    envvar="ALDIS_CONFIG",
-    default="aldis.toml",
-    show_default=True,
-    help="Configuration file; its [store] says where the keys are.",
-)
-
-
-def _settings(path: Path) -> Settings:
-    try:
-        return load(path)
-    except ConfigProblems as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        sys.exit(2)
 
 
 @contextmanager
@@ -70,7 +52,7 @@ def keys() -> None:
 
 
 @keys.command("create")
-@_CONFIG
+@CONFIG
 @click.option("--account", required=True, help="Account the key belongs to.")
 @click.option(
     "--scope",
@@ -93,7 +75,7 @@ def create(
     name: str,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
-    settings = _settings(path)
+    settings = settings_from(path)
     if account not in {known.name for known in settings.account}:
         known = ", ".join(sorted(each.name for each in settings.account)) or "none"
         raise click.ClickException(f"no account is called {account!r}; there are: {known}")
@@ -117,11 +99,11 @@ def create(
 
 
 @keys.command("list")
-@_CONFIG
+@CONFIG
 @click.option("--account", help="Only this account's.")
 def list_keys(path: Path, account: str | None) -> None:
     """List the keys made with `create`; those of the configuration stand there."""
-    with _store(_settings(path)) as connection:
+    with _store(settings_from(path)) as connection:
         for key in table.keys(connection, account):
             state = "revoked" if key.revoked else "active"
             expires = f" expires {_day(key.expires)}" if key.expires else ""
@@ -132,12 +114,12 @@ def list_keys(path: Path, account: str | None) -> None:
 
 
 @keys.command("revoke")
-@_CONFIG
+@CONFIG
 @click.argument("key_id", metavar="ID")
 def revoke(path: Path, key_id: str) -> None:
     """End a key (`key_...`); a running gateway follows within ten seconds."""
     identifier = ids.decode("key", key_id)
-    with _store(_settings(path)) as connection:
+    with _store(settings_from(path)) as connection:
         found = [key for key in table.keys(connection, None) if key.id == identifier]
         if not found:
             raise click.ClickException(f"no key {key_id}; `aldis keys list` shows them")
