@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := tests/peers/node_modules/.ready
 
-.PHONY: help demo serve test quick check format bench micro docs clean
+.PHONY: help demo serve test system quick check format bench micro docs clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -24,8 +25,15 @@ demo: $(READY)  ## send a campaign of 1,000 through the gateway and look around 
 serve: $(READY)  ## run the gateway with config/gateway.toml
 	@$(BIN)/aldis serve --config config/gateway.toml
 
-test: check  ## checks and all tests
+test: check $(PEERS)  ## checks and all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+system:
+	@sh tests/system-packages.sh
+
+$(PEERS): tests/peers/package.json tests/peers/package-lock.json | system
+	@cd tests/peers && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 quick: $(READY)  ## the tests that take under a minute together
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
@@ -52,4 +60,4 @@ docs: $(READY)  ## renew the pages that are made from tables in the code
 	@$(BIN)/python -m gateway.commands.reference
 
 clean:  ## remove what was set up
-	@rm -rf .venv build data *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv build data tests/peers/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -157,6 +157,17 @@ def _decode_octets(data: bytes) -> str:
         return str(data, "latin-1")
 
 
+# All that an IA5 text shows; the GSM alphabet has letters at the controls too.
+_SHOWN: Final = bytes([*range(0x20, 0x7F), *b"\t\n\r"])
+
+
+def _decode_ascii(data: bytes) -> str:
+    # npm's smpp announces the GSM alphabet as data_coding 1. A NUL at the end is only an end.
+    if data.isascii() and data.rstrip(b"\0").translate(None, _SHOWN):
+        return _decode_gsm(data)
+    return _decode_octets(data)
+
+
 def _decode_latin1(data: bytes) -> str:
     return str(data, "latin-1")
 
@@ -174,7 +185,7 @@ DECODERS: Final[Mapping[str, Callable[[bytes], str]]] = MappingProxyType(
         "gsm": _decode_gsm,
         "ucs2": _decode_ucs2,
         "latin1": _decode_latin1,
-        "ascii": _decode_octets,
+        "ascii": _decode_ascii,
         "binary": _decode_latin1,
     }
 )

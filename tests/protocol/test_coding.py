@@ -97,6 +97,11 @@ def test_refusals(encoding: str, text: str, message: str) -> None:
         ("gsm", "Привет".encode(), "Привет"),
         ("ascii", "Привет".encode(), "Привет"),
         ("ascii", b"caf\xe9", "café"),
+        # the GSM alphabet announced as ASCII
+        ("ascii", b"Gr~\x1ee \0 home, 5 \x1be", "Grüße @ home, 5 €"),
+        ("ascii", b"M~ller", "M~ller"),  # nothing contradicts: believed
+        ("ascii", b"a\tb\r\n", "a\tb\r\n"),
+        ("ascii", b"ended\0", "ended\0"),
         # GSM or ASCII announced as UCS-2
         ("ucs2", b"Hello", "Hello"),
         ("ucs2", b"", ""),
