@@ -29,6 +29,14 @@ _PYTHON: Final = {
     "ksc5601": "euc_kr",
 }
 
+# What phones and makers of message centres mean by the same names: the circled digits of NEC, the
+# Hangul beyond the 2,350 of the standard, half-width katakana. Read when the standard's own fails.
+_WIDER: Final = {
+    "jis": "cp932",
+    "iso2022jp": "iso2022_jp_ext",
+    "ksc5601": "cp949",
+}
+
 # SMPP 3.4 §5.2.19; what it does not name follows the groups of TS 23.038 §4.
 _NAMED: Final = {
     0x00: "gsm",
@@ -172,16 +180,22 @@ def _decode_latin1(data: bytes) -> str:
     return str(data, "latin-1")
 
 
-def _python_decoder(name: str) -> Callable[[bytes], str]:
+def _python_decoder(name: str, wider: str) -> Callable[[bytes], str]:
     def decoder(data: bytes) -> str:
-        return str(data, name, "replace")
+        try:
+            return str(data, name)
+        except UnicodeDecodeError:
+            return str(data, wider, "replace")
 
     return decoder
 
 
 DECODERS: Final[Mapping[str, Callable[[bytes], str]]] = MappingProxyType(
     {
-        **{name: _python_decoder(python) for name, python in _PYTHON.items()},
+        **{
+            name: _python_decoder(python, _WIDER.get(name, python))
+            for name, python in _PYTHON.items()
+        },
         "gsm": _decode_gsm,
         "ucs2": _decode_ucs2,
         "latin1": _decode_latin1,

@@ -12,7 +12,9 @@ from typing import Final
 from unicodedata import category, combining
 
 _ZWJ: Final = "\u200d"
-_SPACING: Final = "\u0e33\u0eb3"  # Thai and Lao SARA AM, letters that belong to the one before
+# Letters and signs that belong to the one before without being marks: Thai and Lao SARA AM, the
+# half-width kana voicing marks, and the zero width non-joiner.
+_SPACING: Final = "\u0e33\u0eb3\uff9e\uff9f\u200c"
 _VIRAMA: Final = 9  # canonical combining class of the signs that join two consonants
 
 

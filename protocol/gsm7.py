@@ -20,8 +20,11 @@ _EXTENDED: Final = 0x80
 _FOREIGN: Final = ESC | _EXTENDED
 _SEPTETS: Final = bytes(range(128))
 
+UNASSIGNED: Final = "\ufffd"
+"""Stands in a locking table for a code without a character: read as such, never written."""
+
 # fmt: off
-_DEFAULT: Final = (
+DEFAULT_LOCKING: Final = (
     "@£$¥èéùìòÇ\nØø\rÅå"
     "Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ"
     " !\"#¤%&'()*+,-./"
@@ -31,7 +34,7 @@ _DEFAULT: Final = (
     "¿abcdefghijklmno"
     "pqrstuvwxyzäöñüà"
 )
-_EXTENSION: Final = {
+DEFAULT_SHIFT: Final = {
     0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\",
     0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
 }
@@ -41,9 +44,10 @@ _EXTENSION: Final = {
 class Alphabet:
     """One locking table with one single shift table, ready to encode and decode.
 
-    `locking` is 128 characters by septet, with ESC at 0x1B; `shift` maps the septet after ESC to
-    its character. `locking_shift` and `single_shift` are the national language identifiers (TS
-    23.038 §6.2.1.2.4) that a message in this alphabet has to announce in its header, 0 for none.
+    `locking` is 128 characters by septet, with ESC at 0x1B and UNASSIGNED where there is none;
+    `shift` maps the septet after ESC to its character. `locking_shift` and `single_shift` are the
+    national language identifiers (TS 23.038 §6.2.1.2.4) that a message in this alphabet has to
+    announce in its header, 0 for none.
 
     A text of one message has to encode in under 1 µs, so no step is per character: C maps the
     text to octets, `bytes.translate` maps octets to septets, and one `isascii` tells whether any
@@ -80,7 +84,9 @@ class Alphabet:
         # Some national tables hold a character twice: its first place counts. One in both tables
         # costs one septet, not two.
         marks = {char: code | _EXTENDED for code, char in sorted(shift.items(), reverse=True)}
-        marks.update({char: code for code, char in enumerate(locking) if code != ESC})
+        plain = {char: code for code, char in enumerate(locking) if code != ESC}
+        plain.pop(UNASSIGNED, None)
+        marks.update(plain)
         self._from_latin1 = bytes(marks.get(chr(i), _FOREIGN) for i in range(256))
         # codecs.charmap_build makes its fast form only when index 0 is NUL, which is "@" here: so
         # the map goes to an index of our own, and a second translate from there to the septet.
@@ -143,7 +149,7 @@ class Alphabet:
         return "".join(out)
 
 
-DEFAULT: Final = Alphabet("gsm", _DEFAULT, _EXTENSION)
+DEFAULT: Final = Alphabet("gsm", DEFAULT_LOCKING, DEFAULT_SHIFT)
 
 encode = DEFAULT.encode
 decode = DEFAULT.decode

@@ -8,7 +8,7 @@ It may not know carriers, prices, or how many parts a caller allows: nothing is 
 the caller compares `count` with its own limit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -30,6 +30,9 @@ _OCTETS: Final = 140
 _HEADER: Final = {UDH8: 6, UDH16: 7, SAR: 6, PAYLOAD: 6}
 # TS 23.040 §9.2.3.24.1: the total is one octet.
 MAX_PARTS: Final = 255
+
+_CR: Final = 0x0D
+_LF: Final = 0x0A
 
 _SAR_MSG_REF_NUM: Final = 0x020C
 _SAR_TOTAL_SEGMENTS: Final = 0x020E
@@ -118,7 +121,8 @@ def segment(
     alphabet: what data_coding 0 means to the carrier, "gsm", "latin1" or "ascii". Its octets go
         on the wire, but the text is counted in septets, because that is what the carrier sends
         on; a text outside either alphabet therefore goes as UCS-2.
-    national: national language alphabets the carrier supports, tried before UCS-2.
+    national: national language alphabets the carrier supports (`national.alphabets`), tried
+        before UCS-2; the one that needs the fewest parts is taken.
     packed: septets eight to seven octets, for the few carriers that want them so.
     data_coding: the carrier's wire value for each encoding.
 
@@ -127,14 +131,17 @@ def segment(
     not fit the encoding insisted on, and for more than 255 parts.
     """
     wire = alphabet if encoding in ("auto", "gsm") else encoding
-    name, data, chosen = _encode(text, encoding, wire, national)
+    name, data, chosen = _encode(text, encoding, wire, national, mode)
     elements = _elements(chosen)
     single, each = _limits(name, mode, len(elements))
     units = len(data) // 2 if name == "ucs2" else len(data)
     if units <= single:
         cut = [data]
     elif name == "ucs2":
-        cut = _cut_ucs2(text, data, each * 2)
+        cut = _cut_text(text, data, each * 2, _pair_ends, _pair_characters, _pair_octets)
+    elif elements and chosen is not None:
+        # Only national tables have marks that belong to the character before.
+        cut = _cut_text(text, data, each, _escape_ends, _escaped_characters, _encoded(chosen))
     else:
         cut = _cut_octets(data, each, chosen is not None)
     if len(cut) > MAX_PARTS:
@@ -209,7 +216,7 @@ def count_only(
     insisted on; any count is returned.
     """
     wire = alphabet if encoding in ("auto", "gsm") else encoding
-    name, data, chosen = _encode(text, encoding, wire, national)
+    name, data, chosen = _encode(text, encoding, wire, national, mode)
     if name == "ucs2":
         units = len(data) // 2
         if units <= 70:
@@ -217,7 +224,7 @@ def count_only(
         each = _limits(name, mode, 0)[1]
         if units == len(text):
             return name, -(-units // each), units
-        return name, len(_hard_cuts(data, 0, each * 2)), units
+        return name, len(_pair_ends(data, 0, each * 2)), units
     units = len(data)
     if units <= 160 and chosen is gsm7.DEFAULT:
         return name, 1, units
@@ -228,7 +235,7 @@ def count_only(
 
 
 def _encode(
-    text: str, encoding: str, wire: str, national: tuple[gsm7.Alphabet, ...]
+    text: str, encoding: str, wire: str, national: tuple[gsm7.Alphabet, ...], mode: str
 ) -> tuple[str, bytes, gsm7.Alphabet | None]:
     """The name of the encoding, octets to count and cut, and the alphabet if they are septets."""
     if encoding == "ucs2":
@@ -244,15 +251,20 @@ def _encode(
     if wire == "gsm" and national:
         found = [(got, each) for each in national if (got := each.encode(text)) is not None]
         if found:
-            # A locking and a single shift cost a header element each; a shifted character costs
-            # a septet. Six octets of elements outweigh seven septets.
-            best, chosen = min(
-                found, key=lambda pair: len(pair[0]) + len(_elements(pair[1])) * 8 // 7
-            )
+            best, chosen = min(found, key=lambda pair: _cost(pair[0], pair[1], mode))
             return "gsm", best, chosen
     if encoding != "auto":
         raise foreign(next(char for char in text if not _in_wire(char, wire)), encoding)
     return "ucs2", encode_ucs2(text), None
+
+
+def _cost(septets: bytes, alphabet: gsm7.Alphabet, mode: str) -> tuple[int, int]:
+    """(parts, septets with the header elements): a locking and a single shift cost three octets
+    of header each, a shifted character costs a septet."""
+    elements = len(_elements(alphabet))
+    single, each = _limits("gsm", mode, elements)
+    parts = 1 if len(septets) <= single else len(_escape_ends(septets, 0, each))
+    return parts, len(septets) + elements * 8 // 7
 
 
 def _fits(text: str, wire: str) -> bool:
@@ -289,20 +301,62 @@ def _limits(name: str, mode: str, elements: int) -> tuple[int, int]:
 
 
 def _cut_octets(data: bytes, limit: int, septets: bool) -> list[bytes]:
-    """Cut at `limit`, one before it when the last septet is an ESC."""
+    """Cut at `limit`; septets one before it when the last is an ESC, or is the first half of a
+    line break and that adds no part."""
     parts = []
     at = 0
     while len(data) - at > limit:
         end = at + limit
-        if septets and data[end - 1] == gsm7.ESC:
-            end -= 1
+        if septets:
+            last = data[end - 1]
+            if last == gsm7.ESC or (last == _CR and _is_free_before_lf(data, end, limit)):
+                end -= 1
         parts.append(data[at:end])
         at = end
     parts.append(data[at:])
     return parts
 
 
-def _hard_cuts(data: bytes, at: int, limit: int) -> list[int]:
+def _is_free_before_lf(septets: bytes, at: int, limit: int) -> bool:
+    return septets[at] == _LF and len(_escape_ends(septets, at - 1, limit)) == len(
+        _escape_ends(septets, at, limit)
+    )
+
+
+def _cut_text(
+    text: str,
+    data: bytes,
+    limit: int,
+    ends: Callable[[bytes, int, int], list[int]],
+    characters: Callable[[bytes], int],
+    octets: Callable[[str], int],
+) -> list[bytes]:
+    """Cut `data` of `text` at grapheme boundaries, as long as no part is added by it.
+
+    `ends` tells where the fewest parts from a place would end; `characters` how many characters
+    some octets are, `octets` how many octets some characters.
+    """
+    parts = []
+    at = 0  # octets of data behind us
+    char = 0  # characters of text behind us
+    while len(data) - at > limit:
+        hard = ends(data, at, limit)
+        end = hard[0]
+        whole = char + characters(data[at:end])
+        cut = whole
+        while cut > char and not is_boundary(text, cut):
+            cut -= 1
+        if char < cut < whole:
+            earlier = end - octets(text[cut:whole])
+            if len(ends(data, earlier, limit)) < len(hard):
+                end, whole = earlier, cut
+        parts.append(data[at:end])
+        at, char = end, whole
+    parts.append(data[at:])
+    return parts
+
+
+def _pair_ends(data: bytes, at: int, limit: int) -> list[int]:
     """Ends of the fewest parts of UTF-16BE `data` from `at`, never inside a surrogate pair."""
     ends = []
     while len(data) - at > limit:
@@ -314,25 +368,29 @@ def _hard_cuts(data: bytes, at: int, limit: int) -> list[int]:
     return ends
 
 
-def _cut_ucs2(text: str, data: bytes, limit: int) -> list[bytes]:
-    """Cut UTF-16BE `data` of `text` at grapheme boundaries, as long as no part is added by it."""
-    parts = []
-    at = 0  # octets of data behind us
-    char = 0  # characters of text behind us
+def _pair_characters(data: bytes) -> int:
+    return len(data.decode("utf-16-be"))
+
+
+def _pair_octets(text: str) -> int:
+    return len(text.encode("utf-16-be"))
+
+
+def _escape_ends(data: bytes, at: int, limit: int) -> list[int]:
+    """Ends of the fewest parts of septets `data` from `at`, never behind an ESC."""
+    ends = []
     while len(data) - at > limit:
-        hard = _hard_cuts(data, at, limit)
-        end = hard[0]
-        whole = char + len(data[at:end].decode("utf-16-be"))
-        cut = whole
-        while cut > char and not is_boundary(text, cut):
-            cut -= 1
-        if char < cut < whole:
-            earlier = (
-                end - 2 * len(text[cut:whole]) - 2 * sum(c > "\uffff" for c in text[cut:whole])
-            )
-            if len(_hard_cuts(data, earlier, limit)) < len(hard):
-                end, whole = earlier, cut
-        parts.append(data[at:end])
-        at, char = end, whole
-    parts.append(data[at:])
-    return parts
+        at += limit
+        if data[at - 1] == gsm7.ESC:
+            at -= 1
+        ends.append(at)
+    ends.append(len(data))
+    return ends
+
+
+def _escaped_characters(septets: bytes) -> int:
+    return len(septets) - septets.count(gsm7.ESC)
+
+
+def _encoded(alphabet: gsm7.Alphabet) -> Callable[[str], int]:
+    return lambda text: len(alphabet.encode(text) or b"")

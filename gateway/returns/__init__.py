@@ -54,7 +54,7 @@ class ReturnsStore(Protocol):
 class _Origin:
     """What is known of one carrier here."""
 
-    __slots__ = ("codecs", "form", "name", "settings")
+    __slots__ = ("codecs", "form", "name", "packed", "settings")
 
     def __init__(self, settings: Carrier, learnt: str | None) -> None:
         self.settings = settings
@@ -62,6 +62,7 @@ class _Origin:
         self.form = IdForm(settings.message_id, learnt)
         overrides = {value: name for name, value in settings.data_coding.items()}
         self.codecs = codecs_by_data_coding(settings.alphabet, overrides)
+        self.packed = bool(getattr(settings, "packed", False))
 
 
 class Returns:
@@ -121,7 +122,9 @@ class Returns:
                         receipts.append(receipt)
                 else:
                     owner = self._owners.get(pdu.destination_addr.lstrip("+"))
-                    parts.append(inbound_part(pdu, carrier, origin.codecs, owner, now))
+                    parts.append(
+                        inbound_part(pdu, carrier, origin.codecs, owner, now, origin.packed)
+                    )
             elif not isinstance(pdu, AlertNotification):
                 statuses[place] = c.ESME_RINVCMDID
                 self._metrics.count(RETURNS_REFUSED, 1, carrier, "ESME_RINVCMDID")

@@ -1,7 +1,9 @@
 """A `deliver_sm` from a phone -> one part of a reply.
 
-In: a decoded PDU. Out: an `InboundPart` with its text and its place among the parts (UDH of
-either width, or SAR TLVs). Joining is the store's, because parts outlive a restart.
+In: a decoded PDU and what `data_coding` means to its carrier. Out: an `InboundPart` with its text
+and its place among the parts (UDH of either width, or SAR TLVs). Each part is read in the national
+language its own header announces (TS 23.040 §9.2.3.24.15). Joining is the store's, because parts
+outlive a restart.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.store.contract import InboundPart
-from protocol import udh
+from protocol import gsm7, national, udh
 from protocol.coding import decode
 from protocol.constants import ESM_CLASS_UDHI
 from protocol.errors import PduError
@@ -18,38 +20,37 @@ MESSAGE_PAYLOAD: Final = 0x0424
 SAR_MSG_REF_NUM: Final = 0x020C
 SAR_TOTAL_SEGMENTS: Final = 0x020E
 SAR_SEGMENT_SEQNUM: Final = 0x020F
+_SAR: Final = (SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM)
 LONGEST_TEXT: Final = 70_000
 """Octets of a text kept: message_payload can be 64 KiB, no phone sends more."""
 
 
 def inbound_part(
-    pdu: Any, carrier: str, codecs: tuple[str, ...], owner: str | None, now: int
+    pdu: Any,
+    carrier: str,
+    codecs: tuple[str, ...],
+    owner: str | None,
+    now: int,
+    packed: bool = False,
 ) -> InboundPart:
-    """Read a deliver_sm or data_sm; wrong headers and codings cost no message."""
+    """Read a deliver_sm or data_sm; wrong headers and codings cost no message.
+
+    `codecs` is the carrier's `codecs_by_data_coding`; `packed` says that it sends septets eight to
+    seven octets.
+    """
     payload: bytes = getattr(pdu, "short_message", b"") or pdu.tlv(MESSAGE_PAYLOAD) or b""
-    reference, total, sequence = 0, 1, 1
+    header: udh.Header | None = None
     if pdu.esm_class & ESM_CLASS_UDHI:
         try:
             header, payload = udh.parse(payload)
         except PduError:
             header = None
-        if header is not None and header.concat is not None:
-            concat = header.concat
-            # 8- and 16-bit references are different series: bit 16 keeps them apart.
-            reference = concat.reference | (concat.reference_bits == 16) << 16
-            total, sequence = concat.total, concat.sequence
-    else:
-        sar = [_number(pdu.tlv(tag)) for tag in (
-            SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM
-        )]  # fmt: skip
-        if None not in sar and 1 <= sar[2] <= sar[1] <= 255:  # type: ignore[operator]
-            reference, total, sequence = (value or 0 for value in sar)
-            reference |= 2 << 16
+    reference, total, sequence = _place(pdu, header)
     return InboundPart(
         carrier=carrier,
         source=pdu.source_addr,
         destination=pdu.destination_addr,
-        text=decode(payload[:LONGEST_TEXT], codecs[pdu.data_coding & 0xFF]),
+        text=_text(payload[:LONGEST_TEXT], header, codecs[pdu.data_coding & 0xFF], packed),
         at=now,
         account=owner,
         reference=reference,
@@ -57,6 +58,35 @@ def inbound_part(
         part=sequence,
         data_coding=pdu.data_coding,
     )
+
+
+def _place(pdu: Any, header: udh.Header | None) -> tuple[int, int, int]:
+    """(reference, total, part). Bits 16 and 17 of the reference keep the three series apart."""
+    if header is not None and header.concat is not None:
+        concat = header.concat
+        return concat.reference | (concat.reference_bits == 16) << 16, concat.total, concat.sequence
+    # A header without a place may stand beside SAR: it announces a language or a port.
+    if pdu.tlvs:
+        reference, total, part = [_number(pdu.tlv(tag)) for tag in _SAR]
+        if (
+            reference is not None
+            and total is not None
+            and part is not None
+            and 1 <= part <= total <= 255
+        ):
+            return reference & 0xFFFF | 2 << 16, total, part
+    return 0, 1, 1
+
+
+def _text(data: bytes, header: udh.Header | None, codec: str, packed: bool) -> str:
+    if codec == "gsm":
+        if packed:
+            data = gsm7.unpack(data, gsm7.fill_bits(len(header.raw) if header else 0))
+        if header is not None and (header.locking_shift or header.single_shift):
+            return national.decoder(header.locking_shift, header.single_shift)(data)
+        if packed:
+            return gsm7.decode(data)
+    return decode(data, codec)
 
 
 def _number(value: bytes | None) -> int | None:

@@ -113,6 +113,16 @@ def test_refusals(encoding: str, text: str, message: str) -> None:
         ("latin1", b"\x84\xe9", "\x84é"),
         ("binary", bytes(range(256)), "".join(map(chr, range(256)))),
         ("jis", b"\x83", "\ufffd"),
+        # what makers added to the standards
+        ("jis", b"\x87\x40", "①"),
+        ("ksc5601", b"\x94\xee", "뷁"),
+        ("iso2022jp", b"\x1b(I\x36\x1b(B", "ｶ"),
+        ("kanji", b"\x8f\xb0\xa1", "丂"),
+        # cut off inside a character: the rest is there
+        ("jis", "注文".encode("shift_jis")[:-1], "注\ufffd"),
+        ("kanji", "注文".encode("euc_jp")[:-1], "注\ufffd"),
+        ("ksc5601", "주문".encode("euc_kr")[:-1], "주\ufffd"),
+        ("iso2022jp", "注文".encode("iso2022_jp")[:6], "注\ufffd"),
     ],
 )
 def test_decoding_survives(encoding: str, octets: bytes, text: str) -> None:

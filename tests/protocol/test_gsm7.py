@@ -26,22 +26,6 @@ SHIFT = rows("default", "singleShift")
 ALL = "".join([*LOCKING.values(), *SHIFT.values()])
 
 
-def national(name: str, kind: str, language: int) -> gsm7.Alphabet:
-    """A national alphabet built from the vectors: what production tables will be."""
-    locking = list(gsm7._DEFAULT)
-    if kind == "locking":
-        for code, char in rows(name, "locking").items():
-            locking[code] = char
-    shift = rows(name, "singleShift")
-    return gsm7.Alphabet(
-        name,
-        "".join(locking),
-        shift,
-        locking_shift=language if kind == "locking" else 0,
-        single_shift=language,
-    )
-
-
 def test_the_vectors_are_whole() -> None:
     assert (len(LOCKING), len(SHIFT)) == (127, 10)
 
@@ -101,30 +85,18 @@ def test_any_octets_decode(octets: bytes) -> None:
     assert isinstance(gsm7.decode(octets), str)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "language"),
-    [("turkish", "locking", 1), ("portuguese", "locking", 3), ("hindi", "locking", 6)],
-)
-def test_national_tables_are_data(name: str, kind: str, language: int) -> None:
-    alphabet = national(name, kind, language)
-    own = rows(name, "locking")
-    for code, char in own.items():
-        assert alphabet.encode(char) == bytes([code])
-        assert alphabet.decode(bytes([code])) == char
-    shift = rows(name, "singleShift")
-    for code, char in shift.items():
-        if char not in own.values():
-            assert alphabet.encode(char) == bytes(
-                [0x1B, min(k for k, c in shift.items() if c == char)]
-            )
-        assert alphabet.decode(bytes([0x1B, code])) == char
+def test_a_code_without_a_character() -> None:
+    some = gsm7.Alphabet("some", gsm7.DEFAULT_LOCKING.replace("Δ", gsm7.UNASSIGNED), {})
+    assert some.decode(b"a\x10") == "a\ufffd"
+    assert some.encode("a\ufffd") is None
+    assert some.encode("Δ") is None
 
 
 def test_a_table_must_leave_escape_alone() -> None:
     with pytest.raises(ValueError):
         gsm7.Alphabet("short", "abc", {})
     with pytest.raises(ValueError):
-        gsm7.Alphabet("escape", gsm7._DEFAULT, {0x1B: "x"})
+        gsm7.Alphabet("escape", gsm7.DEFAULT_LOCKING, {0x1B: "x"})
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ from protocol.segment import (
     segment_octets,
 )
 
-GSM = gsm7._DEFAULT.replace("\x1b", "") + "^{}\\[~]|€\f"
+GSM = gsm7.DEFAULT_LOCKING.replace("\x1b", "") + "^{}\\[~]|€\f"
 MODES = (UDH8, UDH16, SAR, PAYLOAD)
-TURKISH = gsm7.Alphabet("turkish", gsm7._DEFAULT, {0x53: "Ş", 0x67: "ğ"}, single_shift=1)
+TURKISH = gsm7.Alphabet("turkish", gsm7.DEFAULT_LOCKING, {0x53: "Ş", 0x67: "ğ"}, single_shift=1)
 URDU_LIKE = gsm7.Alphabet(
-    "both", gsm7._DEFAULT.replace("Ç", "Ş"), {0x40: "|"}, locking_shift=13, single_shift=13
+    "both", gsm7.DEFAULT_LOCKING.replace("Ç", "Ş"), {0x40: "|"}, locking_shift=13, single_shift=13
 )
 
 

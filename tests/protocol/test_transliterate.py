@@ -59,7 +59,7 @@ def test_composing_is_no_change() -> None:
 
 
 def test_characters_the_alphabet_has_stay() -> None:
-    turkish = gsm7.Alphabet("turkish", gsm7._DEFAULT, {0x53: "Ş"}, single_shift=1)
+    turkish = gsm7.Alphabet("turkish", gsm7.DEFAULT_LOCKING, {0x53: "Ş"}, single_shift=1)
     assert transliterate("Ş“", turkish)[0] == 'Ş"'
     assert transliterate("Ş“")[0] == 'S"'
 
