@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := tests/peers/node_modules/.ready
 
-.PHONY: help demo serve test system quick check format bench micro docs clean
+.PHONY: help demo serve test system quick check format bench micro fuzz docs clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -55,6 +55,8 @@ bench: $(READY)  ## the figures, end to end (about ten minutes); results in benc
 micro: $(READY)  ## microseconds per call
 	@$(BIN)/python -m bench.micro
 
+fuzz: $(READY)  ## inputs nobody would send to all that reads a peer (make fuzz ARGS='--inputs 10000000')
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 docs: $(READY)  ## renew the pages that are made from tables in the code
 	@$(BIN)/python -m gateway.commands.reference

@@ -83,5 +83,11 @@ def address(sender: str, rules: tuple[AddressRule, ...] = ADDRESS_RULES) -> Addr
 
 
 def mask(addr: str) -> str:
-    """Return an address that may stand in a log: `3368****001`, short ones by first letter."""
-    return f"{addr[:4]}****{addr[-3:]}" if len(addr) >= 10 else f"{addr[:1]}****"
+    """Return an address that may stand in a log: `3368****001`, short ones by first letter.
+
+    A line break or another control character in it becomes "?": a peer must not write log lines.
+    """
+    shown = f"{addr[:4]}****{addr[-3:]}" if len(addr) >= 10 else f"{addr[:1]}****"
+    if shown.isprintable():
+        return shown
+    return "".join(char if char.isprintable() else "?" for char in shown)

@@ -197,6 +197,8 @@ def parse(short_message: bytes | str, tlvs: Tlvs = ()) -> Receipt | None:
     receipt = Receipt(*match.groups()) if match else _parse_leniently(body)
     for tag, value in tlvs:
         if tag == RECEIPTED_MESSAGE_ID:
+            if receipt.receipted_message_id:
+                continue  # the first of two counts, as in the text, and as `brief` has it
             receipt.receipted_message_id = str(value.partition(b"\0")[0], "latin-1").strip()
         elif tag == MESSAGE_STATE:
             # One octet in the specification; wider integers have been seen.

@@ -50,3 +50,8 @@ def test_mask() -> None:
     assert mask("33681234001") == "3368****001"
     assert mask("72345") == "7****"
     assert mask("") == "****"
+
+
+def test_a_mask_is_one_line_whatever_the_peer_sent() -> None:
+    assert mask("3\r\n\x1b681234\x85\n\0") == "3???****???"
+    assert mask("\n") == "?****"

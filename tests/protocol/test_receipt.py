@@ -242,3 +242,11 @@ def test_any_octets_parse(octets: bytes, tlvs: receipt.Tlvs) -> None:
             assert isinstance(found.submitted_at(), int | None)
             assert isinstance(found.done_at(-3600), int | None)
             assert found.error_code is None or found.error_code
+
+
+def test_the_first_of_two_ids_in_tlvs_counts() -> None:
+    two = ((receipt.RECEIPTED_MESSAGE_ID, b"07aj\0"), (receipt.RECEIPTED_MESSAGE_ID, b"\0"))
+    for tlvs in (two, two[::-1]):
+        found = parse(b"", tlvs)
+        assert found is not None
+        assert found.ids == ("07aj",)

@@ -1,0 +1,41 @@
+"""The targets by name, and each one's share of the inputs of a long run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from . import decode, dump, receipt, session, text, times, tlvs, udh
+
+
+class Target(NamedTuple):
+    """`check` raises when the invariant does not stand; `share` is relative to the others'.
+
+    `longest` bounds an input in octets: what costs per octet is better tried more often.
+    """
+
+    name: str
+    invariant: str
+    seeds: Callable[[], list[bytes]]
+    check: Callable[[bytes], None]
+    share: int
+    longest: int
+
+
+# What reads whatever comes first gets most. A session costs fifty times a decode.
+_SHARES = (
+    (decode, 36, 2_048),
+    (session, 8, 512),
+    (receipt, 18, 1_024),
+    (tlvs, 12, 1_024),
+    (udh, 10, 300),
+    (text, 6, 1_024),
+    (times, 6, 64),
+    (dump, 4, 2_048),
+)
+
+TARGETS = {
+    name: Target(name, module.__doc__ or "", module.seeds, module.check, share, longest)
+    for module, share, longest in _SHARES
+    for name in (module.__name__.rpartition(".")[2],)
+}
