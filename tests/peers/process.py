@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,12 @@ Event = dict[str, Any]
 class Script:
     """A running script; `async with`."""
 
-    def __init__(self, name: str, argument: Any) -> None:
+    def __init__(
+        self, name: str, argument: Any, take: Callable[[Event], Awaitable[None]] | None = None
+    ) -> None:
+        """`take` is told each event besides."""
         self._name = name
+        self._take = take
         self._argument = json.dumps(argument)
         self._process: Process
         self._reading: asyncio.Task[None]
@@ -49,7 +53,10 @@ class Script:
     async def _read(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            self.events.append(json.loads(line))
+            event = json.loads(line)
+            self.events.append(event)
+            if self._take is not None:
+                await self._take(event)
             async with self._news:
                 self._news.notify_all()
         self.events.append({"event": "ended"})
