@@ -47,7 +47,7 @@ def concat_unchecked(self: udh.Header, reference: int, bits: int, total: int, se
     self.concat = udh.Concat(reference, bits, total, seq)
 
 
-def cut_anywhere(text: str, data: bytes, limit: int) -> list[bytes]:
+def cut_anywhere(text: str, data: bytes, limit: int, *rest: Any) -> list[bytes]:
     return [data[at : at + limit] for at in range(0, len(data), limit)]
 
 
@@ -77,7 +77,7 @@ FAULTS: list[tuple[str, Any, str, Any]] = [
     ("receipt", receipt, "_brief", lambda text: receipt.re.match(b"(.*)(.*)(.*)", text)),
     ("tlvs", tlv, "_repeated", lambda data: ()),
     ("udh", udh.Header, "_concat", concat_unchecked),
-    ("text", segment, "_cut_ucs2", cut_anywhere),
+    ("text", segment, "_cut_text", cut_anywhere),
     ("times", times, "_date", any_date),
 ]
 

@@ -1,13 +1,15 @@
-"""Under every data_coding any octets become a text that UTF-8 can carry, and none raises; a text in
-the GSM alphabet encodes and decodes to itself, packed and unpacked; and every text that can be sent
-is cut into parts that fit a short message and together are that text."""
+"""Under every data_coding and in every national language any octets become a text that UTF-8 can
+carry, and none raises; a text in the GSM alphabet encodes and decodes to itself, packed and
+unpacked; and every text that can be sent is cut into parts that fit a short message and together
+are that text."""
 
 from __future__ import annotations
 
-from protocol import coding, gsm7, segment
+from protocol import coding, gsm7, national, segment, udh
 from protocol.errors import UsageError
 
 _TABLE = coding.codecs_by_data_coding()
+_LANGUAGES = national.alphabets(national.NATIONAL)
 _MODES = (segment.UDH8, segment.UDH16, segment.SAR, segment.PAYLOAD)
 
 
@@ -35,10 +37,11 @@ def check(data: bytes) -> None:
     for name in set(_TABLE):
         text = coding.decode(octets, name)
         text.encode("utf-8")
-    _check_septets(octets)
     how = chosen[0] if chosen else 0
+    _check_septets(octets)
+    _check_languages(octets, how)
     for text in {octets.decode("utf-8", "replace"), coding.decode(octets, "ucs2")}:
-        _check_cut(text, _MODES[how % 4], packed=how % 3 == 0)
+        _check_cut(text, _MODES[how % 4], how % 3 == 0, _LANGUAGES if how & 1 else ())
 
 
 def _check_septets(octets: bytes) -> None:
@@ -51,19 +54,31 @@ def _check_septets(octets: bytes) -> None:
     gsm7.unpack(octets)
 
 
-def _check_cut(text: str, mode: str, packed: bool) -> None:
+def _check_languages(octets: bytes, how: int) -> None:
+    """Whatever identifiers a header names; and what an alphabet encodes it decodes to the same."""
+    text = national.decoder(how & 15, how >> 4)(octets)
+    text.encode("utf-8")
+    alphabet = _LANGUAGES[how % len(_LANGUAGES)]
+    septets = alphabet.encode(text)
+    if septets is not None:
+        assert alphabet.decode(septets) == text
+
+
+def _check_cut(text: str, mode: str, packed: bool, languages: tuple[gsm7.Alphabet, ...]) -> None:
     try:
-        cut = segment.segment(text, mode=mode, packed=packed)
+        cut = segment.segment(text, mode=mode, packed=packed, national=languages)
     except UsageError:
         assert len(text.encode("utf-16-be")) > 255 * 132
         return
-    encoding, count, characters = segment.count_only(text, mode=mode)
+    encoding, count, characters = segment.count_only(text, mode=mode, national=languages)
     assert (encoding, characters) == (cut.encoding, cut.characters)
     assert count <= cut.count
     if encoding == "ucs2":
         assert "".join(part.decode("utf-16-be") for part in cut.parts) == text
     elif not packed:
-        assert "".join(map(gsm7.decode, cut.parts)) == text
+        header = udh.parse(bytes((len(cut.elements),)) + cut.elements)[0]
+        decode = national.decoder(header.locking_shift, header.single_shift)
+        assert "".join(map(decode, cut.parts)) == text
     if mode == segment.PAYLOAD:
         return
     frames = segment.frame(cut, 258)
