@@ -43,8 +43,8 @@ class PduError(SmppError):
 
     `command_id` and `sequence_number` are those of the refused PDU, so that the session can build
     the matching response (or a generic_nack for ESME_RINVCMDID, SMPP 3.4 §4.3). `pdu` is what could
-    be read of it, None for an unknown command: a submit_sm_resp with a broken tail still settles
-    its submit_sm, where forgetting it would send the message twice.
+    be read of it, an UnknownPdu for an unknown command: a submit_sm_resp with a broken tail still
+    settles its submit_sm, where forgetting it would send the message twice.
     """
 
     command_status = ESME_RINVMSGLEN

@@ -59,11 +59,11 @@ class PduType(type):
     ) -> "PduType":
         declared = [replace(v, name=n) for n, v in namespace.items() if isinstance(v, Field)]
         if bases:
-            slots: tuple[str, ...] = tuple(f.name for f in declared)
+            slots: tuple[str, ...] = (*namespace.pop("__slots__", ()), *(f.name for f in declared))
         else:
             slots = _OWN_SLOTS
         for slot in slots:
-            namespace.pop(slot)
+            namespace.pop(slot, None)
         namespace["__slots__"] = slots
         cls = cast("type[Pdu]", super().__new__(mcs, name, bases, namespace))
         cls.fields = (*getattr(bases[0], "fields", ()), *declared) if bases else ()
@@ -126,6 +126,43 @@ class Pdu(metaclass=PduType):
         ]
         shown += [f"0x{tag:04X}={len(value)} octets" for tag, value in self.tlvs]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class UnknownPdu(Pdu):
+    """A PDU of a command the specification lacks: `surplus` is its whole body.
+
+    `decode` never returns one, since such a command has to be refused; it stands in the error, so
+    that whoever only looks, or passes PDUs on, has what was received.
+    """
+
+    __slots__ = ("command_id",)
+    command_id: int  # type: ignore[misc]  # the one class whose command is the instance's
+
+    def __init__(
+        self, command_id: int, command_status: int, sequence_number: int, surplus: bytes
+    ) -> None:
+        self.command_id = command_id
+        self.command_status = command_status
+        self.sequence_number = sequence_number
+        self.tlvs = ()
+        self.surplus = surplus
+
+    @property
+    def command(self) -> str:  # type: ignore[override]
+        return c.command_name(self.command_id)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            super().__eq__(other)
+            and isinstance(other, UnknownPdu)
+            and self.command_id == other.command_id
+        )
+
+    __hash__ = None
+
+    @staticmethod
+    def _body(pdu: Pdu) -> bytes:  # type: ignore[override]
+        return write_tlvs(pdu.tlvs) + pdu.surplus
 
 
 def show(field: Field, value: Any) -> str:
@@ -434,7 +471,9 @@ def decode_body(command_id: int, command_status: int, sequence_number: int, octe
     """
     cls = PDUS.get(command_id)
     if cls is None:
-        raise PduError("unknown command_id", c.ESME_RINVCMDID, command_id, sequence_number)
+        unknown = PduError("unknown command_id", c.ESME_RINVCMDID, command_id, sequence_number)
+        unknown.pdu = UnknownPdu(command_id, command_status, sequence_number, octets)
+        raise unknown
     pdu = _new(cls)
     pdu.command_status = command_status
     pdu.sequence_number = sequence_number

@@ -201,10 +201,11 @@ def encode_value(tag: int, value: int | str | bytes) -> bytes:
     elif isinstance(value, str) and known.kind == C_OCTET_STRING:
         octets = _c_octets(known.name, value)
     elif isinstance(value, int) and known.kind == INTEGER:
-        # The shortest allowed form: 1 octet for ms_validity, as every 3.4 peer expects.
+        # The shorter form of the two where the versions differ, as every 3.4 peer expects: 1 octet
+        # for ms_validity unless it needs the 4 of 5.0 (2 or 3 are in neither).
         length = max(known.shortest, 1)
-        while value >= 1 << (8 * length) and length < known.longest:
-            length += 1
+        if value >= 1 << (8 * length):
+            length = known.longest
         if not 0 <= value < 1 << (8 * length):
             raise UsageError(f"TLV {known.name}: {value} does not fit", ESME_RINVTLVVAL)
         octets = value.to_bytes(length, "big")

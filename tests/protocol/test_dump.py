@@ -2,11 +2,13 @@
 
 from protocol.address import Address
 from protocol.dump import dump
+from protocol.fields import UnsuccessSme
 from protocol.pdu import (
     BindTransceiver,
     DeliverSm,
     EnquireLink,
     SubmitMulti,
+    SubmitMultiResp,
     SubmitSm,
     encode,
 )
@@ -36,21 +38,29 @@ def test_every_field_by_name_with_its_meaning() -> None:
         "  dest_addr_npi            0 unknown\n"
         "  destination_addr         '72345'\n"
         "  esm_class                4 default mode, delivery receipt\n"
-        "  protocol_id              0\n"
-        "  priority_flag            0\n"
+        "  protocol_id              0 short message\n"
+        "  priority_flag            0 lowest\n"
         "  schedule_delivery_time   ''\n"
         "  validity_period          ''\n"
         "  registered_delivery      17 receipt on success or failure, intermediate notification\n"
         "  replace_if_present_flag  0 do not replace\n"
-        "  data_coding              247 ?\n"
+        "  data_coding              247 8-bit data, message class 3\n"
         "  sm_default_msg_id        0\n"
         "  sm_length                17\n"
         "  short_message            69643a3120737461743a44454c49565244 |id:1 stat:DELIVRD|\n"
         "  0x0427 message_state     2 DELIVERED\n"
-        "  0x0423 network_error_code GSM error 34\n"
+        '  0x0423 network_error_code 030022 |.."| GSM error 34\n'
         "  0x001E receipted_message_id '1'\n"
         "  0x1402 unknown TLV       616263 |abc|"
     )
+
+
+def test_the_destinations_that_failed_with_their_status() -> None:
+    failed = (UnsuccessSme(1, 1, "46701", 0x0B), UnsuccessSme(0, 9, "", 0x00012345))
+    lines = dump(SubmitMultiResp(message_id="id", unsuccess_sme=failed)).split("\n")
+    assert lines[2] == "  no_unsuccess             2"
+    assert lines[3].endswith("error_status_code=11) ESME_RINVDSTADR")
+    assert lines[4].endswith("error_status_code=74565) 0x00012345")
 
 
 def test_octets_and_value_read_the_same() -> None:
@@ -138,12 +148,28 @@ def test_masked_for_logs() -> None:
         dest_address=(Address(1, 1, "46707654321"),),
         esm_class=0x40,
         short_message=b"your code is 1234",
-        tlvs=((0x0424, b"long text"), (0x0381, b"\x01\x01\x01467"), (0x001D, b"some text\0")),
+        tlvs=(
+            (0x0424, b"long text"),
+            (0x0381, b"\x01\x01\x0146707654321"),
+            (0x0303, b"\x00atag text"),
+            (0x0202, b"\x80sub 1234"),
+            (0x0606, b"\x00area text"),
+            (0x001D, b"some text\0"),
+        ),
     )
     for text in (dump(pdu, masked=True), dump(encode(pdu), masked=True)):
-        for secret in ("46701234567", "46707654321", "1234", "long text", "some text"):
+        for secret in (
+            "46701234567",
+            "46707654321",
+            "1234",
+            "long text",
+            "atag text",
+            "area text",
+            "some text",
+        ):
             assert secret not in text
             assert secret.encode().hex() not in text
         assert "  source_addr              4670****567\n" in text
         assert "  dest_address             1 items\n" in text
+        assert "callback_num      14 octets ASCII digits, international, ISDN (E.163/E.164)" in text
         assert "  esm_class                64 default mode, message, UDHI\n" in text

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from protocol import constants as c
 from protocol.address import Address
+from protocol.dump import dump
 from protocol.errors import LinkError, PduError, SmppError, UsageError
-from protocol.fields import COctetString, DestAddresses, Field, Integer, OctetString, UnsuccessSme
+from protocol.fields import (
+    COctetString,
+    DestAddresses,
+    Field,
+    Integer,
+    OctetString,
+    UnsuccessSme,
+)
 from protocol.pdu import (
     PDUS,
     AlertNotification,
@@ -32,6 +40,7 @@ from protocol.pdu import (
     SubmitSm,
     SubmitSmResp,
     Unbind,
+    UnknownPdu,
     body,
     check,
     decode,
@@ -138,6 +147,25 @@ def test_unknown_values_survive() -> None:
     assert (pdu.source_addr_ton, pdu.esm_class, pdu.data_coding) == (0xFE, 0xFF, 0xAA)
     assert pdu.tlvs == ((0x3FFF, b"\x07"),)
     assert encode(pdu) == octets
+
+
+@pytest.mark.parametrize("command_id", [0x0000000A, 0x00010203, 0x8000000B, 0xFFFFFFFF])
+def test_an_unknown_command_is_refused_and_survives(command_id: int) -> None:
+    octets = framed(command_id, b"any\0\xff\x01", status=0x00012345, number=0xFFFFFFFF)
+    with pytest.raises(PduError) as refused:
+        decode(octets)
+    error = refused.value
+    assert (error.command_status, error.command_id) == (c.ESME_RINVCMDID, command_id)
+    assert error.sequence_number == 0xFFFFFFFF
+    assert isinstance(error.pdu, UnknownPdu)
+    assert error.pdu.surplus == b"any\0\xff\x01"
+    assert encode(error.pdu) == octets
+    assert error.pdu == UnknownPdu(command_id, 0x00012345, 0xFFFFFFFF, b"any\0\xff\x01")
+    assert error.pdu != UnknownPdu(command_id ^ 1, 0x00012345, 0xFFFFFFFF, b"any\0\xff\x01")
+    assert dump(error.pdu).startswith(f"command 0x{command_id:08X} sequence_number 4294967295,")
+    if not command_id & c.RESPONSE_BIT:
+        with pytest.raises(UsageError, match="is never answered"):
+            response_to(error.pdu)
 
 
 def test_any_octet_survives_in_strings() -> None:

@@ -84,6 +84,11 @@ def test_broken_stream(octets: str, status: int) -> None:
         (0x0424, b"", b""),
         (0x1204, b"\x03", 3),
         (0x1204, b"\x03\x00\x00\x3c", 0x0300003C),
+        (0x1204, b"\x00\x00\x01\x00", 256),  # 1 octet or 4, never 2
+        (0x0010, b"\x24", 0x24),  # 1 octet in 3.4
+        (0x0010, b"\x01\x24", 0x0124),  # 2 in 5.0
+        (0x130C, b"\x01", 1),
+        (0x0607, b"\x00\x00\x01\x09", 0x0109),
     ],
 )
 def test_values_both_ways(tag: int, octets: bytes, value: int | str | bytes) -> None:
