@@ -9,6 +9,7 @@ import click
 
 from gateway import VERSION
 from gateway.commands.configuration import CONFIG, settings_from
+from gateway.commands.conformance import conformance
 from gateway.commands.encode import encode
 from gateway.commands.keys import keys
 from gateway.commands.pdu import pdu
@@ -61,6 +62,7 @@ def demo(leave: bool, port: int) -> None:
     sys.exit(run(leave, port))
 
 
+main.add_command(conformance)
 main.add_command(encode)
 main.add_command(keys)
 main.add_command(pdu)
