@@ -10,9 +10,9 @@ from gateway.commands.conformance.peer import Peer
 from gateway.commands.conformance.wire import Reply
 from protocol import pdu as p
 from protocol.address import Address
-from protocol.dump import MEANING
 from protocol.times import format_absolute, format_relative
 from protocol.tlv import TLVS
+from protocol.words import words
 
 _VALID: Final = 3600
 """Seconds of validity asked for: more than any test message needs."""
@@ -80,7 +80,7 @@ async def query_sm(peer: Peer) -> Result:
     reply = await peer.request(p.QuerySm(message_id=message_id, **_sender(pdu)))
     state = ""
     if isinstance(reply.pdu, p.QuerySmResp) and reply.accepted:
-        state = f": {MEANING['message_state'](reply.pdu.message_state)}"
+        state = f": {words('message_state', reply.pdu.message_state)}"
     return _result(reply, state)
 
 
