@@ -27,6 +27,9 @@ from config.references import check_references
 PROFILES: Final = Path(__file__).parent / "carriers"
 ENVIRONMENT_PREFIX: Final = "ALDIS_"
 
+_LISTS: Final = {
+    "account": s.Account, "carrier": s.Carrier, "route": s.Route, "smpp": s.SmppPort,
+}  # fmt: skip
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)\Z")
@@ -97,7 +100,7 @@ class _Reading:
             if key not in kinds:
                 self.complain(key, f"unknown table `{key}`{_nearest(key, kinds)}")
             elif isinstance(value, list):
-                item = {"account": s.Account, "carrier": s.Carrier, "route": s.Route}.get(key)
+                item = _LISTS.get(key)
                 if item is None:
                     self.complain(key, f"`{key}` is a single table: write [{key}]")
                 else:
@@ -105,7 +108,7 @@ class _Reading:
                         self._convert(entry, item, f"{key}[{place}]")
                         for place, entry in enumerate(value)
                     ]
-            elif key in ("account", "carrier", "route"):
+            elif key in _LISTS:
                 self.complain(key, f"`{key}` is a list of tables: write [[{key}]]")
             else:
                 tables[key] = self._convert(value, kinds[key], key)
@@ -195,7 +198,13 @@ class _Reading:
                 )
                 for index, hook in enumerate(account.webhooks)
             ]
-            accounts.append(replace(account, keys=tuple(keys), webhooks=tuple(webhooks)))
+            logins = [
+                self._login(f"{at}.smpp[{index}]", login)
+                for index, login in enumerate(account.smpp)
+            ]
+            accounts.append(
+                replace(account, keys=tuple(keys), webhooks=tuple(webhooks), smpp=tuple(logins))
+            )
         return replace(found, carrier=tuple(carriers), account=tuple(accounts))
 
     def _key(self, path: str, key: s.Key) -> s.Key:
@@ -208,6 +217,16 @@ class _Reading:
             digest = hashlib.sha256(value.encode()).hexdigest()
             return msgspec.structs.replace(key, value=None, env=None, hash=digest)
         return key
+
+    def _login(self, path: str, login: s.SmppLogin) -> s.SmppLogin:
+        given = ("password", "password_hash", "password_env")
+        if sum(getattr(login, name) is not None for name in given) != 1:
+            self.complain(path, f"a login needs exactly one of {', '.join(given)}")
+            return login
+        if login.password_env is None:
+            return login
+        value = self._from_environment(path, "password_env", login.password_env)
+        return msgspec.structs.replace(login, password=value, password_env=None)
 
     def _secret(self, path: str, name: str, value: str | None, variable: str | None) -> str | None:
         if variable is None:

@@ -26,6 +26,12 @@ def check_references(found: s.Settings) -> Iterator[Problem]:
     for place, account in enumerate(found.account):
         yield from _account(f"account[{place}]", account, found.webhooks.allow_private)
     yield from _keys_once(found)
+    yield from _logins_once(found)
+    for place, port in enumerate(found.smpp):
+        if port.tls is not None:
+            yield from _files(f"smpp[{place}].tls", port.tls.certificate, port.tls.key)
+            if port.tls.client_ca is not None:
+                yield from _files(f"smpp[{place}].tls", port.tls.client_ca)
     for place, carrier in enumerate(found.carrier):
         yield from _carrier(f"carrier[{place}]", carrier)
     for place, route in enumerate(found.route):
@@ -56,15 +62,49 @@ def _keys_once(found: s.Settings) -> Iterator[Problem]:
                 )
 
 
+def _logins_once(found: s.Settings) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for place, account in enumerate(found.account):
+        for index, login in enumerate(account.smpp):
+            other = owners.setdefault(login.system_id, account.name)
+            at = f"account[{place}].smpp[{index}]"
+            if other != account.name or any(
+                earlier.system_id == login.system_id for earlier in account.smpp[:index]
+            ):
+                yield (
+                    f"{at}.system_id",
+                    f"account `{other}` has the system_id {login.system_id!r} already; a bind "
+                    "must tell whose it is",
+                )
+            yield from _login(at, login)
+
+
+def _login(at: str, login: s.SmppLogin) -> Iterator[Problem]:
+    for network in login.networks:
+        if not _is_network(network):
+            yield f"{at}.networks", f"{network!r} is no network; write 10.0.0.0/8 or ::1/128"
+    for name in ("password", "outbind_password"):
+        if len((getattr(login, name) or "").encode()) > 64:
+            yield f"{at}.{name}", "a password is at most 8 octets (64 where customers bend it)"
+    if login.password_hash is not None and not _is_scrypt(login.password_hash):
+        yield f"{at}.password_hash", "not a hash as `aldis keys smpp-hash` prints it"
+    if not login.bind:
+        yield f"{at}.bind", 'a login that may not bind is of no use; write ["trx"]'
+    for tag in login.tlvs:
+        if tag != "*" and not _is_tag(tag):
+            yield f"{at}.tlvs", f'{tag!r} is no tag; write "0x1400", or "*"'
+    if login.outbind is not None and not _is_host_port(login.outbind):
+        yield f"{at}.outbind", f"{login.outbind!r} is not host:port"
+    yield from _zone(f"{at}.receipt_zone", login.receipt_zone)
+
+
 def _account(path: str, account: s.Account, allow_private: bool) -> Iterator[Problem]:
     for index, key in enumerate(account.keys):
         at = f"{path}.keys[{index}]"
         if key.hash is not None and not _is_sha256(key.hash):
             yield f"{at}.hash", "`hash` is 64 hex digits; `aldis keys hash` prints it"
         for network in key.networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError:
+            if not _is_network(network):
                 yield f"{at}.networks", f"{network!r} is no network; write 10.0.0.0/8 or ::1/128"
     for index, hook in enumerate(account.webhooks):
         at = f"{path}.webhooks[{index}]"
@@ -86,8 +126,7 @@ def _carrier(path: str, carrier: s.Carrier) -> Iterator[Problem]:
     if not carrier.hosts:
         yield path, f'carrier `{carrier.name}` has no hosts; add hosts = ["host:port"]'
     for host in carrier.hosts:
-        name, _, port = host.rpartition(":")
-        if not name or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not _is_host_port(host):
             yield f"{path}.hosts", f"{host!r} is not host:port"
     if not carrier.system_id:
         yield path, f"carrier `{carrier.name}` has no system_id; the operator gives you one"
@@ -98,10 +137,13 @@ def _carrier(path: str, carrier: s.Carrier) -> Iterator[Problem]:
     if carrier.tls is not None:
         names = (carrier.tls.ca, carrier.tls.certificate, carrier.tls.key)
         yield from _files(f"{path}.tls", *[name for name in names if name is not None])
-    try:
-        ZoneInfo(carrier.receipt_zone)
-    except (KeyError, ValueError, OSError):
-        yield f"{path}.receipt_zone", f"no time zone `{carrier.receipt_zone}`; write Europe/Paris"
+    yield from _zone(f"{path}.receipt_zone", carrier.receipt_zone)
+    if carrier.outbind is not None:
+        if not _is_host_port(carrier.outbind.listen):
+            yield f"{path}.outbind.listen", f"{carrier.outbind.listen!r} is not host:port"
+        for network in carrier.outbind.networks:
+            if not _is_network(network):
+                yield f"{path}.outbind.networks", f"{network!r} is no network"
     for name, value in carrier.data_coding.items():
         if not 0 <= value <= 255:
             yield f"{path}.data_coding.{name}", f"{value} is no data_coding; it is 0 to 255"
@@ -127,6 +169,47 @@ def _files(path: str, *names: str) -> Iterator[Problem]:
     for name in names:
         if not Path(name).is_file():
             yield path, f"no such file: {name}"
+
+
+def _zone(path: str, name: str) -> Iterator[Problem]:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        yield path, f"no time zone `{name}`; write Europe/Paris"
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_host_port(text: str) -> bool:
+    name, _, port = text.rpartition(":")
+    return bool(name) and port.isdecimal() and 0 < int(port) < 65536
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        return text[:2] in ("0x", "0X") and 0 <= int(text, 16) <= 0xFFFF
+    except ValueError:
+        return False
+
+
+def _is_scrypt(text: str) -> bool:
+    """`scrypt$N$r$p$salt$key`, the last two in base64."""
+    kind, *numbers, salt, key = [*text.split("$"), "", ""][:6]
+    if kind != "scrypt" or len(numbers) != 3 or not all(n.isdecimal() for n in numbers):
+        return False
+    try:
+        return (
+            len(base64.b64decode(salt, validate=True)) >= 16
+            and len(base64.b64decode(key, validate=True)) >= 32
+        )
+    except binascii.Error:
+        return False
 
 
 def _is_sha256(text: str) -> bool:

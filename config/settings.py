@@ -61,6 +61,43 @@ class Http(Section, frozen=True):
     """Requests being worked on at once; beyond it 503 with Retry-After."""
 
 
+class SmppTls(Section, frozen=True):
+    """The certificate of an SMPP port."""
+
+    certificate: str
+    """PEM file with the chain, leaf first."""
+    key: str
+    """PEM file with the private key."""
+    client_ca: str | None = None
+    """PEM file of the CAs whose client certificates are demanded; without it none is."""
+
+
+class SmppPort(Section, frozen=True):
+    """A port SMPP customers bind to; without one there is no SMPP server. Several may be given: a
+    plain one inside, one with TLS outside."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the default keeps an unconfigured gateway private."""
+    port: Port = 2775
+    """TCP port (2775 is IANA's for SMPP, 3550 for SMPP over TLS); 0 lets the system choose."""
+    tls: SmppTls | None = None
+    """Speak TLS from the first octet."""
+    system_id: Annotated[str, Meta(max_length=15)] = "aldis"
+    """What we call ourselves in bind responses."""
+    max_connections: Positive = 12_000
+    """Connections at once; beyond it new ones are closed. About 20 KiB each."""
+    max_unbound: Positive = 2_000
+    """Connections that have not bound yet; beyond it new ones are closed."""
+    bind_timeout: Duration = Duration(10)
+    """Until a connection must have bound (session_init_timer)."""
+    enquire_interval: Duration = Duration(60)
+    """Between our enquire_links on an idle bind; most customers' own are more frequent."""
+    response_timeout: Duration = Duration(30)
+    """Until an unanswered deliver_sm is offered again, or a silent bind is given up."""
+    inactivity_timeout: Duration = Duration(0)
+    """Unbind a customer that sent no message for so long; 0: never, enquire_link tells."""
+
+
 class Ops(Section, frozen=True):
     """Metrics and health, on their own port so that it can stay inside."""
 
@@ -155,6 +192,57 @@ class WebhookEndpoint(Section, frozen=True):
     """Status events in lists of up to 500."""
 
 
+CategoryName = Literal["transactional", "service", "informational", "advertising"]
+
+
+class SmppLogin(Section, frozen=True):
+    """SMPP credentials of an account: exactly one of password, password_hash, password_env."""
+
+    system_id: Annotated[str, Meta(min_length=1, max_length=15)]
+    """Login (SMPP 3.4 §5.2.1: at most 15 octets); unique among all accounts."""
+    password: str | None = None
+    """The password itself, at most 8 octets by the specification; for trials."""
+    password_hash: str | None = None
+    """Its scrypt hash, as `aldis keys smpp-hash` prints it."""
+    password_env: str | None = None
+    """Environment variable that holds the password."""
+    networks: tuple[str, ...] = ()
+    """CIDR networks it may bind from; empty for any."""
+    require_tls: bool = False
+    """Refuse binds on ports without TLS."""
+    bind: tuple[Literal["tx", "rx", "trx"], ...] = ("tx", "rx", "trx")
+    """Kinds of bind it may make."""
+    max_binds: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    """Binds at once, of all kinds together."""
+    window: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    """Requests of one bind we work on at once; beyond it we stop reading until some are
+    answered, so a customer that sends on simply waits."""
+    deliver_window: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    """Receipts and replies that may be unanswered on one bind."""
+    rate: Annotated[float, Meta(gt=0, le=1_000_000)] = 1_000.0
+    """Messages per second over all binds; a second's worth may come at once."""
+    max_delay: Duration = Duration(2)
+    """A burst above the rate is answered late; what would wait longer than this is answered
+    ESME_RTHROTTLED."""
+    alphabet: Literal["gsm", "latin1", "ascii"] = "gsm"
+    """What data_coding 0 means to this customer."""
+    message_id: Literal["decimal", "hex", "public"] = "decimal"
+    """How our message ids are spelt to it; `public` is the `msg_...` of the HTTP API."""
+    category: CategoryName | None = None
+    """Category of its messages; default: the account's `default_category`."""
+    service_types: dict[Annotated[str, Meta(max_length=5)], CategoryName] = {}
+    """Category by service_type, where the customer tells codes from adverts by it."""
+    tlvs: tuple[str, ...] = ()
+    """Tags (`"0x1400"`) whose TLVs are passed on to operators; `*` for all of the vendor range."""
+    receipt_zone: str = "UTC"
+    """Time zone of the dates in receipts."""
+    outbind: str | None = None
+    """`host:port` we connect to and send an outbind when something waits and no receiver is
+    bound; the customer then binds over that connection."""
+    outbind_password: str | None = None
+    """Password of the outbind; at most 8 octets."""
+
+
 class Account(Section, frozen=True):
     """A tenant."""
 
@@ -172,9 +260,7 @@ class Account(Section, frozen=True):
     """ISO 3166 code national numbers are read in (`06 12 ...`); without it they are refused."""
     countries: tuple[Annotated[str, Meta(pattern=r"^([A-Z]{2}|\*)$")], ...] = ("*",)
     """ISO 3166 codes it may send to; `*` for any."""
-    default_category: Literal["transactional", "service", "informational", "advertising"] = (
-        "service"
-    )
+    default_category: CategoryName = "service"
     """Category of messages that name none."""
     max_parts: Annotated[int, Meta(ge=1, le=255)] = 3
     """Most parts of one message (3 = 459 characters); longer texts are refused, never cut."""
@@ -182,6 +268,8 @@ class Account(Section, frozen=True):
     """How long a message may try to leave when it does not say itself."""
     mobile_only: bool = True
     """Refuse numbers that cannot be mobile."""
+    smpp: tuple[SmppLogin, ...] = ()
+    """SMPP logins. Receipts and replies go to any receiver bound with one of them."""
     inbound_numbers: tuple[str, ...] = ()
     """Our numbers whose replies belong to this account."""
     max_waiting: Positive = 10_000_000
@@ -210,6 +298,53 @@ class TonNpi(Section, frozen=True):
     """Type of number (SMPP 3.4 §5.2.5)."""
     npi: Annotated[int, Meta(ge=0, le=255)]
     """Numbering plan indicator (SMPP 3.4 §5.2.6)."""
+
+
+LanguageName = Literal[
+    "turkish",
+    "spanish",
+    "portuguese",
+    "bengali",
+    "gujarati",
+    "hindi",
+    "kannada",
+    "malayalam",
+    "oriya",
+    "punjabi",
+    "tamil",
+    "telugu",
+    "urdu",
+]
+"""The national languages of 3GPP TS 23.038 §6.2.1.2.4."""
+
+
+class CarrierTlv(Section, frozen=True):
+    """A TLV this carrier wants, under the name a submission knows it by."""
+
+    tag: Annotated[str, Meta(pattern=r"^0[xX][0-9A-Fa-f]{1,4}$")]
+    """Its tag, `"0x1400"`; vendor tags (0x1400-0x3FFF) mean something else to each carrier."""
+    kind: Literal["c-octet", "octet", "integer"] = "octet"
+    """How a value is written: text with its NUL, text or octets, or a number."""
+    octets: Annotated[int, Meta(ge=1, le=8)] = 1
+    """Octets of an integer."""
+    value: str | None = None
+    """Value for messages that give none; without it they carry no such TLV."""
+    required: bool = False
+    """Refuse messages that would leave without it."""
+
+
+class Outbind(Section, frozen=True):
+    """An operator that calls us (SMPP 3.4 §2.2.1): it connects and sends outbind, and we bind as
+    receiver over its connection."""
+
+    listen: str
+    """`host:port` we listen on."""
+    system_id: Annotated[str, Meta(max_length=15)] = ""
+    """What the operator must call itself; empty for anything."""
+    password: str | None = None
+    """What its outbind must carry; without it any."""
+    networks: tuple[str, ...] = ()
+    """CIDR networks it may call from; empty for any."""
 
 
 class StatusRule(Section, frozen=True):
@@ -247,6 +382,8 @@ class Carrier(Section, frozen=True):
     """Speak TLS."""
     bind: Literal["trx", "tx+rx"] = "trx"
     """One transceiver or a transmitter and a receiver for each bind."""
+    outbind: Outbind | None = None
+    """Let the operator call us for what it has to deliver."""
     binds: Annotated[int, Meta(ge=1, le=64)] = 1
     """Parallel binds; operators typically allow 1-4."""
     window: Annotated[int, Meta(ge=1, le=10_000)] = 10
@@ -280,6 +417,10 @@ class Carrier(Section, frozen=True):
     """data_coding values where they differ from the specification's."""
     long_message: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
     """How parts are tied together."""
+    national: tuple[LanguageName, ...] = ()
+    """National alphabets its phones show (3GPP TS 23.038 §6.2.1.2): tried before UCS-2."""
+    packed: bool = False
+    """Septets travel eight to seven octets; hardly any operator wants it."""
     source: dict[Literal["alphanumeric", "international", "short_code"], TonNpi] = {}
     """TON/NPI of our senders where they differ from 5/0, 1/1, 3/0."""
     destination: TonNpi = TonNpi(ton=1, npi=1)
@@ -298,6 +439,8 @@ class Carrier(Section, frozen=True):
     """How ids in responses and receipts relate; `auto` learns it."""
     receipt_zone: str = "UTC"
     """Time zone of the dates in receipts."""
+    tlvs: dict[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")], CarrierTlv] = {}
+    """TLVs by the name a submission's `tlvs` gives, or constant for all messages."""
     status: dict[str, StatusRule] = {}
     """command_status (`"0x58"` or `"ESME_RTHROTTLED"`) that mean something else here."""
     max_attempts: Annotated[int, Meta(ge=1, le=20)] = 3
@@ -345,6 +488,8 @@ class Settings(Section, frozen=True):
     """The process."""
     http: Http = Http()
     """The customers' HTTP API."""
+    smpp: tuple[SmppPort, ...] = ()
+    """The customers' SMPP ports."""
     ops: Ops = Ops()
     """Metrics and health."""
     store: StoreSettings = StoreSettings()

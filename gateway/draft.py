@@ -14,7 +14,7 @@ import msgspec
 
 from config.settings import Account
 from gateway.model import Category, Priority, Status
-from gateway.store.contract import Content, Ineligible, NewMessage
+from gateway.store.contract import Content, Esme, Ineligible, NewMessage, RawPart, Tlv
 
 
 class Ask:
@@ -26,14 +26,17 @@ class Ask:
         "category",
         "default_region",
         "encoding",
+        "esme",
         "max_parts",
         "metadata",
         "now",
         "priority",
+        "raw",
         "seen",
         "send_at",
         "sender",
         "text",
+        "tlvs",
         "transliterate",
         "validity",
     )
@@ -56,6 +59,9 @@ class Ask:
         batch: int | None = None,
         seen: SeenNumbers | None = None,
         default_region: str | None = None,
+        tlvs: tuple[Tlv, ...] = (),
+        esme: Esme | None = None,
+        raw: tuple[RawPart, ...] = (),
     ) -> None:
         self.account = account
         self.text = text
@@ -75,6 +81,11 @@ class Ask:
         """ISO 3166 code national numbers are read in; None refuses them."""
         self.seen = seen
         """Numbers the batch already has; None for single messages (no duplicates to look for)."""
+        self.tlvs = tlvs
+        self.esme = esme
+        """The SMPP customer it came from, if it did."""
+        self.raw = raw
+        """The customer's own parts, sent as they are; `text` is what they say, "" if it is none."""
 
 
 class Draft:
@@ -180,6 +191,9 @@ def content(ask: Ask, identifier: int) -> Content:
         transliterate=ask.transliterate,
         max_parts=ask.max_parts,
         metadata=ask.metadata,
+        tlvs=ask.tlvs,
+        esme=ask.esme,
+        raw=ask.raw,
     )
 
 

@@ -13,13 +13,53 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from gateway.model import BatchState, OnUnknown, Status
 
 # --- accepting
+
+
+class Tlv(msgspec.Struct, frozen=True, array_like=True):
+    """A TLV a caller asks for; each carrier's profile says how it is written."""
+
+    tag: str
+    """A name from carriers' profiles, or a tag in hex (`0x1400`)."""
+    value: str
+    hex: bool = False
+    """Whether `value` is octets in hex rather than text or a number."""
+
+
+class RawPart(msgspec.Struct, frozen=True, array_like=True):
+    """One submit_sm as an SMPP customer made it, to be sent as it came: a part of a message it
+    split itself, or octets that are no text."""
+
+    id: int
+    """The id the customer was told for it; 0 if that is the message's own."""
+    esm_class: int
+    data_coding: int
+    protocol_id: int
+    payload: bytes
+    """short_message, its user data header included; or message_payload if `tlvs` has none."""
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+    """sar_*, user_message_reference and what the login may pass on, in wire order."""
+    as_payload: bool = False
+    """Whether `payload` came, and leaves, as message_payload."""
+
+
+class Esme(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an SMPP customer is told of its messages, and how."""
+
+    system_id: str
+    source_addr: str
+    """As the customer wrote it."""
+    source_addr_ton: int = 0
+    source_addr_npi: int = 0
+    dest_addr_ton: int = 0
+    dest_addr_npi: int = 0
+    registered_delivery: int = 0
 
 
 class Content(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,10 +77,17 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     transliterate: bool = False
     max_parts: int = 3
     metadata: dict[str, str] | None = None
+    tlvs: tuple[Tlv, ...] = ()
+    esme: Esme | None = None
+    """Set for messages that came over SMPP."""
+    raw: tuple[RawPart, ...] = ()
+    """Set where the customer's own parts go out; `text` is then what they say together."""
 
 
 class NewMessage(msgspec.Struct, array_like=True, gc=False):
-    """One text to one number, about to be stored. `status` is QUEUED or SCHEDULED (or held)."""
+    """One text to one number, about to be stored. `status` is QUEUED or SCHEDULED (or held), or
+    REJECTED with a `reason`: parts of it were accepted before the whole was refused, so it exists
+    and ends with its first event."""
 
     id: int
     number: int
@@ -55,6 +102,7 @@ class NewMessage(msgspec.Struct, array_like=True, gc=False):
     vars: str | None = None
     """JSON object of placeholder values; None unless the content is templated."""
     client_ref: str | None = None
+    reason: str | None = None
 
 
 class Ineligible(msgspec.Struct, array_like=True):
@@ -114,6 +162,34 @@ class Submission(msgspec.Struct):
     ineligible: list[Ineligible] = []
     batch: NewBatch | None = None
     idempotency: Idempotency | None = None
+    joined: Sequence[int] = ()
+    """Ids told to an SMPP customer for the parts of the one message there is: from here on they
+    stand for it (`Store.resolve`), and what `keep_parts` holds of them is dropped."""
+
+
+class WaitingPart(msgspec.Struct, array_like=True):
+    """One part of a message an SMPP customer splits itself, accepted before the others came."""
+
+    id: int
+    """As told to the customer."""
+    account: str
+    system_id: str
+    at: int
+    pdu: bytes
+    """The submit_sm or data_sm as it came, header included."""
+
+
+class Replacement(msgspec.Struct):
+    """A message that has not left, with another content (replace_sm)."""
+
+    message: int
+    content: Content
+    """Its `id` must come from `Store.new_ids`."""
+    parts: int
+    encoding: int
+    status: int
+    due: int
+    deadline: int
 
 
 # --- leasing and settling
@@ -470,6 +546,49 @@ class ApiKey(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+# --- what SMPP customers are told
+
+RECEIPT: Final = "smpp.receipt"
+"""The type of events that are for SMPP receivers only: no webhook sees types that begin so."""
+
+
+class ReceiptNews(msgspec.Struct, omit_defaults=True):
+    """One event of type `RECEIPT`: messages of one customer that took the same step. Columns, not
+    objects: most of a list differs in ids and numbers alone. Counts as many events as it has ids.
+
+    Written for the steps `esme.registered_delivery` asks for (SMPP 3.4 §5.2.17).
+    """
+
+    esme: Esme
+    status: int
+    at: int
+    ids: list[int]
+    """As told to the customer: of a message sent in its own parts, an id for each part."""
+    numbers: list[int]
+    reason: str | None = None
+    carrier_code: str | None = None
+
+
+class LogChunk(msgspec.Struct):
+    """One row of the event log."""
+
+    position: int
+    type: str
+    count: int
+    body: bytes
+    """The events as a JSON array."""
+
+
+class Mailbox(msgspec.Struct, frozen=True):
+    """How far an account's SMPP receivers have taken the event log."""
+
+    position: int
+    """Everything up to here has been taken, this chunk included."""
+    done: tuple[tuple[int, int], ...] = ()
+    """(chunk, event in it) taken beyond `position`; written when the gateway stops, so that a
+    restart offers little twice."""
+
+
 # --- the contract
 
 
@@ -511,6 +630,22 @@ class Store(Protocol):
         None: stored. A `StoredAnswer`: that key was used before (with this or another body: the
         caller compares fingerprints) and nothing was stored for that submission.
         """
+
+    async def keep_parts(self, parts: Sequence[WaitingPart]) -> None:
+        """Keep parts whose others have not come."""
+
+    async def waiting_parts(self) -> list[WaitingPart]:
+        """All that `keep_parts` holds, oldest first: what a start must know."""
+
+    async def resolve(self, account: str, ids: Sequence[int]) -> list[int | None]:
+        """The message behind each id told to an SMPP customer: itself, or the one its part was
+        joined into. None where neither is known or the account is another."""
+
+    async def replace(
+        self, account: str, replacements: Sequence[Replacement], now: int
+    ) -> list[int | None]:
+        """Give messages that have not left another content; the status each had before (None: no
+        such message of this account). Only those not yet leased change."""
 
     def waiting(self, account: str) -> int:
         """Messages of the account that wait to leave, those on their way to disk included (for a
@@ -647,6 +782,18 @@ class Store(Protocol):
         self, webhook: int, now: int, *, ids: Sequence[int] | None = None, since: int | None = None
     ) -> int:
         """Make deliveries pending again: by id, or all dead ones since; returns how many."""
+
+    async def mailbox(self, account: str) -> Mailbox:
+        """How far the account's SMPP receivers are; a new one begins at the end of the log."""
+
+    async def put_mailbox(self, account: str, mailbox: Mailbox) -> None:
+        """Note how far they are."""
+
+    async def read_log(
+        self, account: str, types: Sequence[str], after: int, events: int
+    ) -> list[LogChunk]:
+        """The next chunks of these types beyond position `after`, in order: at least one if there
+        is any, and no more than about `events` events."""
 
     def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:
         """Call `listener(counts)` on the event loop after a commit that wrote events: how many
