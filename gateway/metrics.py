@@ -158,6 +158,12 @@ WEBHOOK_DEAD = _row("counter", "webhook_dead_total", "Deliveries given up.", "ac
 WEBHOOK_LOST = _row(
     "counter", "webhook_lost_total", "Log entries pruned before delivery.", "account"
 )
+SMPP_LOST = _row(
+    "counter",
+    "smpp_lost_total",
+    "Receipts and replies pruned before a receiver took them.",
+    "account",
+)
 
 # process
 LOOP_LAG = _row(

@@ -55,7 +55,10 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
     Status.HELD_MODERATION: frozenset(
         {Status.SCHEDULED, Status.QUEUED, Status.HELD_QUIET} | _ENDINGS
     ),
-    Status.HELD_QUIET: frozenset({Status.QUEUED, Status.SENDING} | _ENDINGS),
+    # To moderation: with another text (replace_sm) a message is judged anew.
+    Status.HELD_QUIET: frozenset(
+        {Status.QUEUED, Status.SENDING, Status.HELD_MODERATION} | _ENDINGS
+    ),
     Status.QUEUED: frozenset(
         {Status.SENDING, Status.SENT, Status.HELD_MODERATION, Status.HELD_QUIET} | _ENDINGS
     ),

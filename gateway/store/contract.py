@@ -556,7 +556,10 @@ class ReceiptNews(msgspec.Struct, omit_defaults=True):
     """One event of type `RECEIPT`: messages of one customer that took the same step. Columns, not
     objects: most of a list differs in ids and numbers alone. Counts as many events as it has ids.
 
-    Written for the steps `esme.registered_delivery` asks for (SMPP 3.4 §5.2.17).
+    Written for the steps `esme.registered_delivery` asks for (SMPP 3.4 §5.2.17): `sent` if it asks
+    for intermediate notifications, an end that is a success or a failure (`unknown` included; an
+    end that turns out better later is told again). Of a message sent in its own parts each part
+    has its own end; one never heard of when the message ends is `unknown`.
     """
 
     esme: Esme
@@ -645,7 +648,12 @@ class Store(Protocol):
         self, account: str, replacements: Sequence[Replacement], now: int
     ) -> list[int | None]:
         """Give messages that have not left another content; the status each had before (None: no
-        such message of this account). Only those not yet leased change."""
+        such message of this account). Only those not yet leased change. Of several replacements of
+        one message the last counts.
+
+        A change of status is an event. A time alone is none: where `TRANSITIONS` has no way to
+        `scheduled` (a queued message that is put off), the status stays and `due` decides.
+        """
 
     def waiting(self, account: str) -> int:
         """Messages of the account that wait to leave, those on their way to disk included (for a
@@ -797,7 +805,9 @@ class Store(Protocol):
 
     def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:
         """Call `listener(counts)` on the event loop after a commit that wrote events: how many
-        for each account. A hint (a batch is full), never less than what was written."""
+        for each account. A hint (a batch is full), never less than what was written. `RECEIPT`
+        events do not count: they come with the status events they repeat, so their account is
+        among those named."""
 
     def on_work(self, listener: Callable[[], None]) -> None:
         """Call `listener()` on the event loop after a commit that made messages leasable."""

@@ -19,16 +19,18 @@ from gateway.store.sqlite import (
     opt_outs,
     receive,
     recover,
+    replace,
     retention,
     rows,
     settle,
+    told,
     transitions,
 )
 from gateway.store.sqlite.values import Values
 
 MODULES = (
     accept, batches, contents, correlation, expire, lease, memory, number_index, opt_outs, receive,
-    recover, retention, rows, settle, transitions,
+    recover, replace, retention, rows, settle, told, transitions,
 )  # fmt: skip
 
 
@@ -46,7 +48,7 @@ def statements() -> dict[str, str | Values]:
 
 STATEMENTS = statements()
 
-SMALL = {"j", "k", "json_each", "runs", "r", "names", "n", "v"}
+SMALL = {"j", "k", "json_each", "runs", "r", "names", "n", "v", "mailboxes"}
 """Parameters, and tables with few rows, by the names statements give them."""
 
 WALKS = {
@@ -57,6 +59,9 @@ WALKS = {
     "retention.PARKED": {"SCAN parked"},
     # The rows of a subquery that has a LIMIT.
     "correlation.LOG": {"SCAN p"},
+    "retention.OLD_TOLD": {"SCAN t"},
+    # At start, once; as many as the server lets wait.
+    "told.WAITING": {"SCAN waiting_parts"},
 }
 
 
@@ -98,6 +103,15 @@ async def test_no_statement_walks_a_big_table(bench: Bench, size: int):
         ("transitions.ENDED", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
         ("transitions.EACH", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
         ("settle.REQUEUE", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("replace.REPLACE", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("told.RESOLVE", "m USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("told.RESOLVE", "told_ids USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("told.DROP", "waiting_parts USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("retention.OLD_TOLD", "told_ids USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (
+            "retention.DROP_MAILBOXES",
+            "e USING COVERING INDEX events_by_type (account=? AND type=? AND position>?)",
+        ),
         ("rows.READ", "m USING INTEGER PRIMARY KEY (rowid=?)"),
         ("receive.PART", "parts USING INDEX parts_by_message (message=?)"),
         ("receive.PARTS", "p USING INDEX parts_by_message (message=?)"),

@@ -16,12 +16,13 @@ from gateway.store.sqlite import (
     linking,
     log_reading,
     log_retention,
+    mailboxes,
     queries,
     search,
     webhooks,
 )
 
-SMALL = {"webhooks", "keys"}
+SMALL = {"webhooks", "keys", "mailboxes"}
 """Tables with as many rows as people have configured."""
 
 SORTS = {
@@ -34,6 +35,11 @@ SEEKS = {
         "log_reading",
         "CHUNKS",
     ): "COVERING INDEX events_by_type (account=? AND type=? AND position>?)",
+    (
+        "mailboxes",
+        "CHUNKS",
+    ): "COVERING INDEX events_by_type (account=? AND type=? AND position>?)",
+    ("mailboxes", "BODIES"): "e USING INTEGER PRIMARY KEY (rowid=?)",
     ("deliveries", "DUE"): "INDEX deliveries_due (webhook=? AND next_at<?)",
     ("deliveries", "REPLAY_SINCE"): "INDEX deliveries_dead (webhook=? AND id>?)",
     ("deliveries", "SETTLE"): "deliveries USING INTEGER PRIMARY KEY (rowid=?)",
@@ -70,6 +76,7 @@ MODULES = (
     linking,
     log_reading,
     log_retention,
+    mailboxes,
     queries,
     search,
     webhooks,

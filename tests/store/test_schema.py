@@ -8,6 +8,7 @@ import pytest
 from workbench import Bench
 
 from gateway.errors import StoreTooNew
+from gateway.store.contract import WaitingPart
 from gateway.store.sqlite import schema
 
 
@@ -68,3 +69,45 @@ async def test_the_durability_asked_for_is_in_force(tmp_path):
 
         assert await bench.store._writer.call("q", asked) == level
         await bench.store.close()
+
+
+async def test_a_file_of_version_1_is_brought_up_to_date_and_serves(tmp_path):
+    bench = Bench(tmp_path)
+    await bench.open()
+    waiting = await bench.accept(3)
+    (sent,) = await bench.lease(1)
+    await bench.sent([sent])
+    await bench.store.close()
+    old = tmp_path / "old.db"
+    with sqlite3.connect(old) as connection:  # the same rows, in the tables of then
+        connection.executescript(f"{schema._MIGRATIONS[0]}PRAGMA user_version = 1;")
+        connection.execute("ATTACH ? AS now", (str(bench.path),))
+        tables = [row[0] for row in connection.execute(
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )]  # fmt: skip
+        for table in tables:
+            columns = ", ".join(
+                row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")
+            )
+            connection.execute(
+                f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}"
+            )
+    connection.close()
+    assert "waiting_parts" not in tables
+    old.replace(bench.path)
+    assert bench.sql("PRAGMA user_version") == [(1,)]
+    bench.make()
+    await bench.open()
+    assert bench.sql("PRAGMA user_version") == [(schema.VERSION,)]
+    assert bench.statuses() == {"queued": 2, "sent": 1}
+    assert [m.id for m in await bench.lease()] == waiting[1:]
+    await bench.sent(await bench.lease())
+    assert (await bench.receive(bench.receipt(sent.id)))[0].matched == 0
+    (part,) = bench.store.new_ids(1, bench.now)
+    await bench.store.keep_parts([WaitingPart(part, "shop", "acme", bench.now, b"pdu")])
+    joined = bench.submission(1)
+    joined.joined = [part]
+    await bench.store.accept([joined])
+    assert await bench.store.resolve("shop", [part]) == [joined.messages[0].id]
+    bench.check()
+    await bench.store.close()

@@ -19,11 +19,13 @@ import msgspec
 
 from gateway.model import BatchState, Status
 from gateway.store.contract import StoredAnswer, Submission
-from gateway.store.sqlite import transitions
+from gateway.store.sqlite import told, transitions
 from gateway.store.sqlite.idempotency import KEPT
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT, LANE
 from gateway.store.sqlite.packed import pack, unpack
+from gateway.store.sqlite.rows import Row
+from gateway.store.sqlite.transitions import Steps
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
@@ -97,6 +99,7 @@ _shape: Final = attrgetter("lane", "status", "due", "deadline", "parts", "encodi
 _own: Final = attrgetter("id", "number", "vars", "client_ref")
 
 HELD: Final = Status.HELD_MODERATION
+REFUSED: Final = Status.REJECTED
 
 
 def accept(
@@ -115,6 +118,8 @@ def accept(
     lanes: dict[str, int] = {}
     rows: list[Any] = []
     alike: list[tuple[tuple[int, ...], list[Any]]] = []
+    joined: dict[int, int] = {}
+    refused = Steps()
     stored = 0
     contents: list[Any] = []
     ineligible: list[Any] = []
@@ -141,9 +146,16 @@ def accept(
             lane = lanes.get(name)
             if lane is None:
                 lane = lanes[name] = names.intern(connection, LANE, name)
+            each = list(run)
+            kept = True
             if status == HELD:
                 lane = -lane
-            each = list(run)
+            elif status == REFUSED:
+                kept, status = False, Status.ACCEPTED  # until `refused` is written, below
+                for m in each:
+                    row = Row(m.id, account, source, content.id, m.number, lane, status, 0, m.parts,
+                              now, None, m.client_ref)  # fmt: skip
+                    refused.add(row, REFUSED, now, reason=m.reason)
             shared: tuple[int, ...]
             shared = (account, source, content.id, lane, status, due, deadline, parts, encoding)
             if len(each) > FEW:
@@ -152,14 +164,19 @@ def accept(
                 for m in each:
                     rows += (m.id, m.number, m.vars, m.client_ref, *shared)
             stored += len(each)
+            if batch is not None:
+                deltas[batch, status] += len(each)
+            if not kept:
+                continue
             group = waiting.get((lane, account, source))
             if group is None:
                 waiting[lane, account, source] = [len(each), due]
             else:
                 group[0] += len(each)
                 group[1] = min(group[1], due)
-            if batch is not None:
-                deltas[batch, status] += len(each)
+        if submission.joined:
+            (message,) = messages
+            joined |= dict.fromkeys(submission.joined, message.id)
         if batch is not None:
             for one in submission.ineligible:
                 ineligible += (batch, one.position, one.to, one.code, one.detail, one.client_ref)
@@ -172,6 +189,9 @@ def accept(
         MESSAGES.run(connection, rows, before=(now,))
     if ineligible:
         INELIGIBLE.run(connection, ineligible)
+    if joined:
+        told.join(connection, joined)
+    transitions.write(transaction, memory, refused, deltas)
     transitions.count(connection, deltas)
     for (lane, account, source), (count, due) in waiting.items():
         memory.sources.arrive(lane, account, source, count, due)

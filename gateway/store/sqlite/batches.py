@@ -52,7 +52,7 @@ SELECT json_group_array(json_array(b.id, b.state, b.recipients, (
 _ids: Final = msgspec.json.Decoder(list[int])
 _counts: Final = msgspec.json.Decoder(list[tuple[int, str, int, list[tuple[int, int]]]])
 
-_CANCELLABLE: Final = frozenset(
+NOT_LEFT: Final = frozenset(
     {
         Status.ACCEPTED,
         Status.SCHEDULED,
@@ -106,7 +106,7 @@ def cancel(
     connection = transaction.connection
     owner = memory.names.known(ACCOUNT, account)
     rows = {row.id: row for row in read(connection, ids) if row.account == owner}
-    gone = [row for row in rows.values() if row.status in _CANCELLABLE]
+    gone = [row for row in rows.values() if row.status in NOT_LEFT]
     _cancel(transaction, memory, gone, now)
     return [rows[identifier].status if identifier in rows else None for identifier in ids]
 

@@ -28,9 +28,12 @@ _contents: Final = msgspec.json.Decoder(list[Content])
 class Contents:
     """Contents by id, least recently used forgotten first."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "smpp_accounts")
 
     def __init__(self) -> None:
+        self.smpp_accounts: set[str] = set()
+        """Accounts some content of which, seen since the start, came over SMPP: nobody else's
+        messages are looked at for whom to tell."""
         self._kept: OrderedDict[int, Content] = OrderedDict()
 
     def __contains__(self, identifier: int) -> bool:
@@ -38,6 +41,8 @@ class Contents:
 
     def put(self, content: Content) -> None:
         """Remember one that is stored."""
+        if content.esme is not None:
+            self.smpp_accounts.add(content.account)
         self._kept[content.id] = content
         self._kept.move_to_end(content.id)
         if len(self._kept) > KEPT:

@@ -10,9 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.status_events import CHUNK, Events
+
+INTERNAL: Final = "smpp."
+"""How types begin that no endpoint is given: SMPP receivers read them (`contract.RECEIPT`)."""
 
 
 class EventLog:
@@ -52,7 +56,9 @@ class EventLog:
                 "INSERT INTO events (account, type, count, created, body) VALUES (?, ?, ?, ?, ?)",
                 (owner, type, count, at, text.encode()),
             )
-            self._touched[account] += count
+            # Internal events come with the status events they repeat, and endpoints reckon from
+            # the number when a list of theirs is full: named, not counted.
+            self._touched[account] += 0 if type.startswith(INTERNAL) else count
 
     def touched(self) -> Mapping[str, int]:
         """How many events each account got since the last call. After a rollback it may count

@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.store.contract import Webhook
 from gateway.store.sqlite.cutting import BATCH_EVENTS, Chunk, Cursor, Cut, cut, log_type
+from gateway.store.sqlite.event_log import INTERNAL
 from gateway.store.sqlite.packed import pack, unpack
 
 
@@ -126,6 +127,7 @@ def _cut(
     between costs nothing."""
     webhook = endpoint.spec
     types = webhook.types or unpack(connection, _types, TYPES, endpoint.account)
+    types = [kind for kind in types if not kind.startswith(INTERNAL)]
     most = wanted * BATCH_EVENTS if webhook.batched else wanted
     chunks: list[Chunk] = []
     for kind in dict.fromkeys(types):

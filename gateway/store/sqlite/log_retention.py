@@ -1,6 +1,7 @@
 """Pruning of the event log and of the deliveries cut from it.
 
-In: the time before which events go. Out: what endpoints lost by it, so that it can be metered.
+In: the time before which events go. Out: what endpoints and SMPP receivers lost by it, so that it
+can be metered.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Final
 import msgspec
 
 from gateway.ids import first_id_at
-from gateway.store.contract import Webhook
+from gateway.store.contract import RECEIPT, Webhook
+from gateway.store.sqlite.event_log import INTERNAL
+from gateway.store.sqlite.inbound import EVENT as INBOUND
 from gateway.store.sqlite.names import Names
 from gateway.store.sqlite.packed import unpack
 
@@ -33,6 +36,8 @@ class Pruned(msgspec.Struct):
 
     lost: dict[str, int]
     """Events that active endpoints will never get, by account."""
+    untaken: dict[str, int]
+    """Receipts and replies that no SMPP receiver of the account took."""
     more: bool
     """Whether another step would find work."""
 
@@ -52,8 +57,15 @@ class _Behind(msgspec.Struct, array_like=True):
     spec: Webhook
 
 
+class _Mailbox(msgspec.Struct, array_like=True):
+    account: int
+    position: int
+    done: list[tuple[int, int]]
+
+
 _old: Final = msgspec.json.Decoder(list[_Old])
 _behind: Final = msgspec.json.Decoder(list[_Behind])
+_mailboxes: Final = msgspec.json.Decoder(list[_Mailbox])
 _pending: Final = msgspec.json.Decoder(list[tuple[int, int]])
 
 OLD: Final = """
@@ -68,6 +80,13 @@ BEHIND: Final = """
 SELECT json_group_array(json_array(account, position, skip, json(spec)))
 FROM webhooks WHERE position <= ?
 """
+MAILBOXES: Final = """
+SELECT json_group_array(json_array(account, position, json(done)))
+FROM mailboxes WHERE position < ?
+"""
+"""They need no `ADVANCE`: a mailbox goes on with the first chunk there is beyond its position."""
+MAILED: Final = frozenset({RECEIPT, INBOUND})
+"""What SMPP receivers read."""
 ADVANCE: Final = "UPDATE webhooks SET position = ?1 + 1, skip = 0 WHERE position <= ?1"
 PENDING: Final = """
 SELECT json_group_array(json_array(w.account, d.events))
@@ -94,6 +113,7 @@ def prune(connection: sqlite3.Connection, before: int, now: int, names: Names) -
     with an error that says so. Finished deliveries not touched since `before` are forgotten.
     """
     lost: Counter[str] = Counter()
+    untaken: Counter[str] = Counter()
     oldest = unpack(connection, _old, OLD, STEP_CHUNKS)
     # A clock that was set back leaves younger stamps behind older ones: stop at the first.
     going = list(takewhile(lambda chunk: chunk.created < before, oldest))
@@ -104,6 +124,8 @@ def prune(connection: sqlite3.Connection, before: int, now: int, names: Names) -
         for endpoint in unpack(connection, _behind, BEHIND, last):
             lost[names.name(endpoint.account)] += _missed(endpoint, step)
         connection.execute(ADVANCE, (last,))
+        for box in unpack(connection, _mailboxes, MAILBOXES, last):
+            untaken[names.name(box.account)] += _untaken(box, step)
         for account, events in unpack(connection, _pending, PENDING, last):
             lost[names.name(account)] += events
         connection.execute(BURY, (last, now, GONE))
@@ -111,6 +133,7 @@ def prune(connection: sqlite3.Connection, before: int, now: int, names: Names) -
     forgotten = connection.execute(FORGET, (first_id_at(before), before, STEP_DELIVERIES)).rowcount
     return Pruned(
         {account: events for account, events in lost.items() if events},
+        {account: events for account, events in untaken.items() if events},
         len(step) < len(going) or len(going) == STEP_CHUNKS or forgotten == STEP_DELIVERIES,
     )
 
@@ -124,8 +147,19 @@ def _missed(endpoint: _Behind, going: list[_Old]) -> int:
         return 0
     missed = 0
     for chunk in going:
-        wanted = not endpoint.spec.types or chunk.type in endpoint.spec.types
+        types = endpoint.spec.types
+        wanted = chunk.type in types if types else not chunk.type.startswith(INTERNAL)
         if wanted and chunk.account == endpoint.account and chunk.position >= endpoint.position:
             given = endpoint.skip if chunk.position == endpoint.position else 0
             missed += chunk.count - given
     return missed
+
+
+def _untaken(box: _Mailbox, going: list[_Old]) -> int:
+    """Receipts and replies among `going` that the account's receivers had not taken."""
+    own = {
+        chunk.position: chunk.count
+        for chunk in going
+        if chunk.account == box.account and chunk.position > box.position and chunk.type in MAILED
+    }
+    return sum(own.values()) - sum(position in own for position, _ in set(box.done))

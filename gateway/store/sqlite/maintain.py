@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.metrics import WEBHOOK_LOST
+from gateway.metrics import SMPP_LOST, WEBHOOK_LOST
 from gateway.store.sqlite import batches, expire, idempotency, inbound, log_retention, number_index
 from gateway.store.sqlite.correlation import RECENT
 from gateway.store.sqlite.memory import MICROS, Memory
@@ -57,6 +57,8 @@ class Maintenance:
             _Task(kept.parts, RETENTION_PERIOD),
             _Task(kept.messages, RETENTION_PERIOD),
             _Task(kept.index, RETENTION_PERIOD),
+            _Task(kept.told, RETENTION_PERIOD),
+            _Task(kept.mailboxes, RETENTION_PERIOD),
             _Task(kept.batches, RETENTION_PERIOD),
         ]
 
@@ -113,6 +115,8 @@ class Maintenance:
         def committed() -> None:
             for account, events in pruned.lost.items():
                 memory.metrics.count(WEBHOOK_LOST, events, account)
+            for account, events in pruned.untaken.items():
+                memory.metrics.count(SMPP_LOST, events, account)
 
         transaction.after_commit(committed)
         return pruned.more

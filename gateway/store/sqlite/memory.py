@@ -55,6 +55,8 @@ class Memory:
         """Campaigns some of whose messages ended: `maintain` looks whether they are finished."""
         self.opted_out: set[int] = set()
         """Accounts some number refuses."""
+        self.mailboxes: set[int] = set()
+        """Accounts whose receivers' place was asked for since the start; the loop says so."""
         self.parked_keys: set[int] | None = set()
         """Hashes of (carrier, operator's id) of parked receipts; None if there are too many."""
         self.next_parked = 1

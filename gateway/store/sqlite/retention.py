@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.ids import first_id_at
 from gateway.metrics import ORPHANS, PRUNED
-from gateway.store.sqlite import receive
+from gateway.store.sqlite import log_retention, receive
 from gateway.store.sqlite.memory import MICROS, Memory
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.writer import Transaction
@@ -90,6 +90,19 @@ DELETE FROM by_account WHERE (account, id) IN (
     WHERE n.kind = 'account' LIMIT ?
 )
 """
+OLD_TOLD: Final = """
+SELECT json_group_array(json_array(t.id, m.id IS NULL)) FROM (
+    SELECT id, message FROM told_ids WHERE id > ? AND id < ? ORDER BY id LIMIT ?
+) AS t LEFT JOIN messages AS m ON m.id = t.message
+"""
+DROP_TOLD: Final = "DELETE FROM told_ids WHERE id IN (SELECT value FROM json_each(?))"
+DROP_MAILBOXES: Final = """
+DELETE FROM mailboxes WHERE updated < ? AND account NOT IN (SELECT value FROM json_each(?))
+AND NOT EXISTS (
+    SELECT 1 FROM events AS e WHERE e.account = mailboxes.account AND e.type IN (?, ?)
+    AND e.position > mailboxes.position
+)
+"""
 OLD_BATCH: Final = """
 SELECT b.id FROM batches AS b WHERE b.id > ? AND b.id < ? AND b.finished < ? AND NOT EXISTS (
     SELECT 1 FROM batch_ranges AS r CROSS JOIN messages AS m ON m.id BETWEEN r.first AND r.last
@@ -122,9 +135,14 @@ FROM (
 )
 """
 ERASE: Final = """
-UPDATE contents SET json = json_set(json, '$.text', ''), erased = 1
+UPDATE contents SET json = json_replace(json, '$.text', '', '$.raw', json((
+    SELECT json_group_array(json_array(value ->> 0, value ->> 1, value ->> 2, value ->> 3, ''))
+    FROM json_each(json, '$.raw')
+))), erased = 1
 WHERE id IN (SELECT value FROM json_each(?))
 """
+"""Of a customer's own parts the ids stay, which late receipts are told by; the octets and the TLVs
+go."""
 VARS_OF_BATCH: Final = """
 SELECT json_group_array(id) FROM (
     SELECT m.id FROM batch_ranges AS r CROSS JOIN messages AS m
@@ -154,13 +172,14 @@ DROP_CONTENTS: Final = "DELETE FROM contents WHERE id IN (SELECT value FROM json
 class Retention:
     """The steps, and where each stands."""
 
-    __slots__ = ("_batches", "_memory", "_messages", "_texts", "_vars")
+    __slots__ = ("_batches", "_memory", "_messages", "_texts", "_told", "_vars")
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._messages = 0
         self._batches = 0
         self._texts = 0
+        self._told = 0
         self._vars = 0
 
     def orphans(self, transaction: Transaction, now: int) -> bool:
@@ -283,6 +302,34 @@ class Retention:
         if numbers < STEP and refs < STEP:
             connection.execute(DROP_RUN, (run,))
         return True
+
+    def told(self, transaction: Transaction, now: int) -> bool:
+        """Forget ids told for parts of messages that are gone."""
+        connection = transaction.connection
+        limit = first_id_at(self._kept(now))
+        walked = unpack(connection, _pairs, OLD_TOLD, self._told, limit, STEP)
+        ripe = [identifier for identifier, gone in walked if gone]
+        if ripe:
+            connection.execute(DROP_TOLD, (pack(ripe),))
+            self._count(transaction, "told_ids", len(ripe))
+        stand = walked[-1][0] if len(walked) == STEP else 0
+
+        def committed() -> None:
+            self._told = stand
+
+        transaction.after_commit(committed)
+        return len(walked) == STEP
+
+    def mailboxes(self, transaction: Transaction, now: int) -> bool:
+        """Forget the places of accounts that no receiver has asked for in this run, nor for long
+        before, and for which nothing lies in the log."""
+        asked = pack(list(self._memory.mailboxes))
+        dropped = transaction.connection.execute(
+            DROP_MAILBOXES, (self._kept(now), asked, *sorted(log_retention.MAILED))
+        ).rowcount
+        if dropped:
+            self._count(transaction, "mailboxes", dropped)
+        return False
 
     def batches(self, transaction: Transaction, now: int) -> bool:
         """Forget campaigns that finished long ago, and the contents of single submissions."""

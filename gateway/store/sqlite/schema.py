@@ -18,8 +18,8 @@ from typing import Final
 
 from gateway.errors import StoreTooNew
 
-VERSION: Final = 1
-"""`PRAGMA user_version` of the tables below."""
+VERSION: Final = 2
+"""`PRAGMA user_version` once all of `_MIGRATIONS` are made."""
 
 _TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -260,7 +260,28 @@ CREATE TABLE keys (
 );
 """
 
-_MIGRATIONS: Final[dict[int, str]] = {0: _TABLES}
+_SMPP_CUSTOMERS: Final = """
+-- Parts of messages that customers split themselves, until the others come. Only whoever ends them
+-- takes them away: they were accepted.
+CREATE TABLE waiting_parts (
+    id INTEGER PRIMARY KEY,        -- as told to the customer
+    account INTEGER NOT NULL,
+    system_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    pdu BLOB NOT NULL
+);
+CREATE TABLE told_ids (            -- ids told for parts, and the message these were joined into
+    id INTEGER PRIMARY KEY, message INTEGER NOT NULL
+);
+CREATE TABLE mailboxes (           -- how far an account's receivers have taken the event log
+    account INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL,     -- everything up to here, this chunk included
+    done TEXT NOT NULL,            -- JSON array of (chunk, event) beyond
+    updated INTEGER NOT NULL
+);
+"""
+
+_MIGRATIONS: Final[dict[int, str]] = {0: _TABLES, 1: _SMPP_CUSTOMERS}
 """`_MIGRATIONS[v]` takes a database of version v to v + 1."""
 
 

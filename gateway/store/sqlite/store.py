@@ -33,6 +33,8 @@ from gateway.store.contract import (
     Ineligible,
     LateAnswer,
     Lease,
+    LogChunk,
+    Mailbox,
     MessageFilter,
     MessageView,
     OptOut,
@@ -40,10 +42,12 @@ from gateway.store.contract import (
     ReceiptFates,
     Receipts,
     Recovered,
+    Replacement,
     Sent,
     Settled,
     StoredAnswer,
     Submission,
+    WaitingPart,
     Webhook,
 )
 from gateway.store.sqlite import (
@@ -56,13 +60,16 @@ from gateway.store.sqlite import (
     keys,
     lease,
     log_reading,
+    mailboxes,
     number_index,
     opt_outs,
     queries,
     receive,
     recover,
+    replace,
     schema,
     settle,
+    told,
     webhooks,
 )
 from gateway.store.sqlite.checkpoint import Checkpointer
@@ -81,7 +88,8 @@ GREATEST_ID = """
 SELECT max(
     coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM contents), 0),
     coalesce((SELECT max(id) FROM batches), 0), coalesce((SELECT max(id) FROM inbound), 0),
-    coalesce((SELECT max(id) FROM deliveries), 0), coalesce((SELECT max(id) FROM webhooks), 0)
+    coalesce((SELECT max(id) FROM deliveries), 0), coalesce((SELECT max(id) FROM webhooks), 0),
+    coalesce((SELECT max(id) FROM told_ids), 0), coalesce((SELECT max(id) FROM waiting_parts), 0)
 )
 """
 
@@ -238,6 +246,37 @@ class SqliteStore:
             self._arriving -= count
             for one in submissions:
                 self._arriving_for[one.content.account] -= len(one.messages)
+
+    async def keep_parts(self, parts: Sequence[WaitingPart]) -> None:
+        """See the contract."""
+        if parts:
+            await self._writer.call(
+                "keep_parts",
+                lambda t: told.keep_parts(t.connection, parts, self._names),
+                len(parts),
+            )
+
+    async def waiting_parts(self) -> list[WaitingPart]:
+        """See the contract."""
+        return await self._reader.call(
+            "waiting_parts", lambda c: told.waiting_parts(c, self._names)
+        )
+
+    async def resolve(self, account: str, ids: Sequence[int]) -> list[int | None]:
+        """See the contract."""
+        return await self._reader.call(
+            "resolve", lambda c: told.resolve(c, account, ids, self._names)
+        )
+
+    async def replace(
+        self, account: str, replacements: Sequence[Replacement], now: int
+    ) -> list[int | None]:
+        """See the contract."""
+        return await self._writer.call(
+            "replace",
+            lambda t: replace.replace(t, self._memory, account, replacements, now),
+            len(replacements),
+        )
 
     def waiting(self, account: str) -> int:
         """See the contract."""
@@ -460,6 +499,41 @@ class SqliteStore:
     ) -> int:
         return await self._writer.call(
             "replay", lambda t: deliveries.replay(t.connection, webhook, now, ids, since)
+        )
+
+    async def mailbox(self, account: str) -> Mailbox:
+        self._reads_mail(account)
+        found = await self._reader.call(
+            "mailbox", lambda c: mailboxes.mailbox(c, account, self._names)
+        )
+        if found is not None:
+            return found
+        now = self._clock()
+        opened = await self._writer.call(
+            "mailbox", lambda t: mailboxes.open_mailbox(t.connection, account, now, self._names)
+        )
+        self._reads_mail(account)
+        return opened
+
+    async def put_mailbox(self, account: str, mailbox: Mailbox) -> None:
+        now = self._clock()
+        await self._writer.call(
+            "put_mailbox",
+            lambda t: mailboxes.put_mailbox(t.connection, account, mailbox, now, self._names),
+        )
+        self._reads_mail(account)
+
+    def _reads_mail(self, account: str) -> None:
+        known = self._names.known(ACCOUNT, account)
+        if known is not None:
+            self._memory.mailboxes.add(known)
+
+    async def read_log(
+        self, account: str, types: Sequence[str], after: int, events: int
+    ) -> list[LogChunk]:
+        return await self._reader.call(
+            "read_log",
+            lambda c: mailboxes.read_log(c, account, types, after, events, self._names),
         )
 
     def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:

@@ -1,8 +1,8 @@
 """The one place where a message's status is written.
 
 In: changes that are already known to be legal. Out, in the transaction under way: the rows, the
-batches' counts, the events. Leases and retries, which are no events, are written by `lease` and
-`settle`.
+batches' counts, the events, the news for SMPP customers. Leases and retries, which are no events,
+are written by `lease` and `settle`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import msgspec
 from gateway.errors import REASONS
 from gateway.metrics import FINISHED
 from gateway.model import FINAL, STATUS_NAMES, Status
+from gateway.store.contract import RECEIPT
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack
+from gateway.store.sqlite.receipt_news import receipt_news
 from gateway.store.sqlite.rows import Row
 from gateway.store.sqlite.status_events import TYPE, Events, PartFate, Subject, status_events
 from gateway.store.sqlite.values import Values
@@ -195,11 +197,14 @@ def announce(transaction: Transaction, memory: Memory, steps: Iterable[Step]) ->
         if content.metadata
     }
     events: dict[int, list[Events]] = defaultdict(list)
+    receipts: dict[str, list[Events]] = defaultdict(list)
+    over_smpp = memory.contents.smpp_accounts
     at = 0
     for step in steps:
+        name = names.name(step.account)
         events[step.account] += status_events(
             step.subjects,
-            names.name(step.account),
+            name,
             step.after,
             step.at,
             batch=step.source if step.source > 0 else None,
@@ -209,9 +214,16 @@ def announce(transaction: Transaction, memory: Memory, steps: Iterable[Step]) ->
             metadata=metadata,
             parts=step.parts,
         )
+        if name in over_smpp:
+            receipts[name] += receipt_news(
+                step.subjects, contents, step.after, step.at, step.reason, step.carrier_code,
+                step.parts,
+            )  # fmt: skip
         at = max(at, step.at)
     for account, own in events.items():
         memory.events.add_many(transaction.connection, names.name(account), TYPE, own, at)
+    for name, own in receipts.items():
+        memory.events.add_many(transaction.connection, name, RECEIPT, own, at)
 
 
 def _rows(connection: sqlite3.Connection, steps: Steps) -> None:
