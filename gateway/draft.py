@@ -15,6 +15,7 @@ import msgspec
 from config.settings import Account
 from gateway.model import Category, Priority, Status
 from gateway.store.contract import Content, Esme, Ineligible, NewMessage, RawPart, Tlv
+from protocol.transliterate import Change
 
 
 class Ask:
@@ -92,6 +93,7 @@ class Draft:
     """One recipient on the way. A check that refuses it sets `code` and `detail`."""
 
     __slots__ = (
+        "changes",
         "characters",
         "client_ref",
         "code",
@@ -133,6 +135,8 @@ class Draft:
         self.characters = 0
         """Septets, UTF-16 units or octets, as the encoding counts."""
         self.parts = 0
+        self.changes: tuple[Change, ...] = ()
+        """What transliteration exchanged in `text` to save parts, if it was asked to."""
         self.status: int = Status.QUEUED
         self.due = 0
         self.deadline = 0

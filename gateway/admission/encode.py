@@ -15,7 +15,7 @@ from gateway.model import Encoding
 from protocol import gsm7
 from protocol.errors import UsageError
 from protocol.segment import MAX_PARTS, count_only
-from protocol.transliterate import transliterate
+from protocol.transliterate import Change, transliterate
 
 _NUMBER = {"gsm": 0, "ascii": 0, "ucs2": 1, "latin1": 2, "binary": 3}
 if _NUMBER["ucs2"] != Encoding.UCS2 or _NUMBER["latin1"] != Encoding.LATIN1:
@@ -23,23 +23,25 @@ if _NUMBER["ucs2"] != Encoding.UCS2 or _NUMBER["latin1"] != Encoding.LATIN1:
 
 
 @lru_cache(maxsize=8192)
-def measure(text: str, encoding: str, plain: bool) -> tuple[int, int, int, str]:
-    """(encoding number, parts, characters, complaint) of one text; once per distinct text.
+def measure(text: str, encoding: str, plain: bool) -> tuple[int, int, int, str, tuple[Change, ...]]:
+    """(encoding number, parts, characters, complaint, what transliteration changed) of one text;
+    once per distinct text.
 
     Codes differ for every recipient but campaigns do not, and a chat of a thousand codes a second
     runs through a few thousand texts: hence the size.
     """
+    changes: tuple[Change, ...] = ()
     if plain:
-        text = transliterate(text)[0]
+        text, changes = transliterate(text)
     try:
         name, parts, characters = count_only(text, encoding=encoding)
     except UsageError as error:
-        return 0, 0, 0, str(error)
-    return _NUMBER[name], parts, characters, ""
+        return 0, 0, 0, str(error), ()
+    return _NUMBER[name], parts, characters, "", changes
 
 
 def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
-    """Write `encoding`, `characters` and `parts`; refuse texts over `max_parts`."""
+    """Write `encoding`, `characters`, `parts` and `changes`; refuse texts over `max_parts`."""
     encoding, plain = ask.encoding, ask.transliterate
     most = min(ask.max_parts, MAX_PARTS)
     if "{{" not in ask.text:
@@ -54,7 +56,7 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
             if septets is not None and len(septets) <= 160:
                 draft.encoding, draft.parts, draft.characters = 0, 1, len(septets)
                 continue
-        number, parts, characters, complaint = measure(draft.text, encoding, plain)
+        number, parts, characters, complaint, changes = measure(draft.text, encoding, plain)
         if complaint:
             draft.refuse("invalid_text", complaint, "#/vars")
         elif parts > most:
@@ -65,11 +67,14 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
             )
         else:
             draft.encoding, draft.parts, draft.characters = number, parts, characters
+            draft.changes = changes
     return standing(drafts)
 
 
 def _check_shared(ask: Ask, drafts: list[Draft], most: int) -> None:
-    number, parts, characters, complaint = measure(ask.text, ask.encoding, ask.transliterate)
+    number, parts, characters, complaint, changes = measure(
+        ask.text, ask.encoding, ask.transliterate
+    )
     if complaint:
         raise Refused("invalid_text", complaint, "#/text")
     if parts > most:
@@ -81,3 +86,4 @@ def _check_shared(ask: Ask, drafts: list[Draft], most: int) -> None:
         )
     for draft in drafts:
         draft.encoding, draft.parts, draft.characters = number, parts, characters
+        draft.changes = changes

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.errors import REASONS
@@ -41,6 +42,25 @@ def test_the_table_names_our_statuses_and_reasons() -> None:
     assert sorted(state["enum"]) == sorted(BatchState)
     assert {one["code"] for one in described["x-problems"]} == {*PROBLEMS, *REASONS}
     assert not set(PROBLEMS) & set(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/messages", "202"), ("/v1/messages/estimate", "200")]
+)
+@pytest.mark.parametrize("text", ["plain", "it’s"])
+async def test_an_answer_is_what_its_schema_says(
+    client: Client, path: str, status: str, text: str
+) -> None:
+    described = document(ROUTES, "1")
+    request = {"from": "ACME", "to": "+79161234567", "text": text, "transliterate": True}
+    reply = await client.post(path, request)
+    assert reply.status == int(status)
+    answers = described["paths"][path]["post"]["responses"]
+    schema = answers[status]["content"]["application/json"]["schema"]
+    name = schema["$ref"].rsplit("/", 1)[1]
+    validator = Draft202012Validator({**schema, "components": described["components"]})
+    assert list(validator.iter_errors(reply.json)) == []
+    assert set(reply.json) == set(described["components"]["schemas"][name]["properties"])
 
 
 @pytest.mark.parametrize("route", [r for r in ROUTES if r.scope], ids=lambda r: r.method + r.path)

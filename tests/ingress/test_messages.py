@@ -178,3 +178,43 @@ async def test_estimate_of_a_batch(client: Client) -> None:
     ]
     reply = await client.post("/v1/messages/estimate", {"from": "ACME", "text": "x"})
     assert (reply.status, reply.code) == (422, "missing_field")
+
+
+async def test_what_transliteration_changed_is_told(client: Client) -> None:
+    text = "It’s “new” – isn’t it…"
+    told = [
+        {"from": "’", "to": "'", "times": 2},
+        {"from": "“", "to": '"', "times": 1},
+        {"from": "”", "to": '"', "times": 1},
+        {"from": "–", "to": "-", "times": 1},
+        {"from": "…", "to": "...", "times": 1},
+    ]
+    reply = await client.post("/v1/messages", message(text=text, transliterate=True))
+    assert (reply.status, reply.json["encoding"]) == (202, "gsm")
+    assert reply.json["transliterated"] == told
+    reply = await client.post("/v1/messages/estimate", message(text=text, transliterate=True))
+    assert reply.json["transliterated"] == told
+
+    for unchanged in (
+        message(text=text),  # not asked for
+        message(text="plain", transliterate=True),
+        message(text="Привет – мир", transliterate=True),  # would not save anything
+    ):
+        for path in ("/v1/messages", "/v1/messages/estimate"):
+            assert (await client.post(path, unchanged)).json["transliterated"] is None
+
+
+async def test_an_estimate_counts_changes_over_all_recipients(client: Client) -> None:
+    recipients = [
+        {"to": TO, "vars": {"n": "Zoë"}},
+        {"to": "+33612345678", "vars": {"n": "Zoë’s"}},
+        {"to": "12", "vars": {"n": "’’’’"}},  # not accepted: not counted
+    ]
+    reply = await client.post(
+        "/v1/messages/estimate",
+        {"from": "ACME", "text": "{{n}}", "recipients": recipients, "transliterate": True},
+    )
+    assert reply.json["transliterated"] == [
+        {"from": "ë", "to": "e", "times": 2},
+        {"from": "’", "to": "'", "times": 1},
+    ]

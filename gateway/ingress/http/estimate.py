@@ -17,7 +17,7 @@ from gateway.ingress.http.call import Answer, Call, answer
 from gateway.ingress.http.decode import decoder, has_nul, refuse_nul
 from gateway.ingress.http.problem import field_problem
 from gateway.ingress.http.shapes import EstimateRequest
-from gateway.ingress.http.views import encoding_name, ineligible_out
+from gateway.ingress.http.views import encoding_name, ineligible_out, transliterated
 
 _decode: Final = decoder(EstimateRequest)
 
@@ -54,5 +54,6 @@ async def estimate(call: Call) -> Answer:
                 for (encoding, characters, parts), count in forms.most_common()
             ],
             [ineligible_out(one) for one in ineligible(drafts)],
+            transliterated(passed),
         ),
     )

@@ -5,6 +5,7 @@ In: views of the store's contract. Out: structs of `answers`. Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -18,6 +19,9 @@ from gateway.ingress.http.values import instant, maybe_instant
 from gateway.model import ENCODING_NAMES, FINAL, STATUS_NAMES, Status
 from gateway.store import contract as c
 from gateway.template import compile_template
+
+CHANGES: Final = 100
+"""Most of the changes an answer lists: as an upload's problems."""
 
 _encodings: Final = cast("Sequence[a.EncodingName]", ENCODING_NAMES)
 _statuses: Final = cast("Sequence[a.StatusName]", STATUS_NAMES)
@@ -53,7 +57,17 @@ def draft_accepted(draft: Draft, identifier: int) -> a.MessageAccepted:
         None,
         draft.client_ref,
         instant(ids.created_at(identifier)),
+        [a.Transliterated(*change) for change in draft.changes] or None,
     )
+
+
+def transliterated(drafts: Sequence[Draft]) -> list[a.Transliterated] | None:
+    """What was exchanged in all these texts together, most frequent first; None if nothing."""
+    times: Counter[tuple[str, str]] = Counter()
+    for draft in drafts:
+        for change in draft.changes:
+            times[change.original, change.replacement] += change.times
+    return [a.Transliterated(*pair, count) for pair, count in times.most_common(CHANGES)] or None
 
 
 def message_out(view: c.MessageView) -> a.MessageOut:
