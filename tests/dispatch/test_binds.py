@@ -8,7 +8,7 @@ import pytest
 
 from bench.smsc import SimulatedSmsc
 from config.settings import CarrierTls, Duration
-from gateway.dispatch import link
+from gateway import link
 from gateway.dispatch.profile import Profile
 from gateway.errors import ConfigError
 from protocol import constants as c
