@@ -190,7 +190,7 @@ def content(ask: Ask, identifier: int) -> Content:
         text=ask.text,
         category=ask.category.value,
         batch=ask.batch,
-        templated="{{" in ask.text,
+        templated="{{" in ask.text and not ask.raw,
         encoding=ask.encoding,
         transliterate=ask.transliterate,
         max_parts=ask.max_parts,

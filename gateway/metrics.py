@@ -87,6 +87,40 @@ ACCEPT_SECONDS = _row(
 INELIGIBLE = _row("counter", "messages_ineligible_total", "Refused.", "account", "reason")
 AUTH_FAILURES = _row("counter", "auth_failures_total", "Requests refused for their key.", "reason")
 
+# the SMPP server
+SMPP_CONNECTIONS = _row("gauge", "smpp_connections", "Customers' connections.", "state")
+SMPP_BINDS = _row("gauge", "smpp_binds", "Customers' binds.", "account")
+SMPP_BIND_ATTEMPTS = _row("counter", "smpp_bind_attempts_total", "Binds answered.", "result")
+SMPP_ENDS = _row("counter", "smpp_connection_ends_total", "Connections that ended.", "reason")
+SMPP_REQUESTS = _row(
+    "counter", "smpp_requests_total", "Requests answered.", "account", "command", "status"
+)
+SMPP_REFUSED = _row(
+    "counter",
+    "smpp_refused_total",
+    "Requests the session's state forbids, and PDUs that did not parse.",
+    "command",
+    "status",
+)
+SMPP_UNEXPECTED = _row(
+    "counter", "smpp_unexpected_total", "Responses nobody waited for.", "command"
+)
+SMPP_DELAYED = _row(
+    "counter", "smpp_delayed_total", "Messages answered late to hold the login's rate.", "account"
+)
+SMPP_DELIVERIES = _row(
+    "counter",
+    "smpp_deliveries_total",
+    "Receipts and replies offered to receivers.",
+    "account",
+    "type",
+    "result",
+)
+SMPP_OUTBINDS = _row("counter", "smpp_outbinds_total", "Calls of customers.", "result")
+SMPP_WAITING_PARTS = _row(
+    "gauge", "smpp_waiting_parts", "Parts of split messages whose others have not come."
+)
+
 # dispatch
 SUBMITS = _row("counter", "submits_total", "submit_sm answered.", "carrier", "lane", "status")
 SETTLED = _row(

@@ -44,6 +44,9 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     """Write `encoding`, `characters`, `parts` and `changes`; refuse texts over `max_parts`."""
     encoding, plain = ask.encoding, ask.transliterate
     most = min(ask.max_parts, MAX_PARTS)
+    if ask.raw:
+        _check_raw(ask, drafts, most)
+        return drafts
     if "{{" not in ask.text:
         _check_shared(ask, drafts, most)
         return drafts
@@ -69,6 +72,19 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
             draft.encoding, draft.parts, draft.characters = number, parts, characters
             draft.changes = changes
     return standing(drafts)
+
+
+def _check_raw(ask: Ask, drafts: list[Draft], most: int) -> None:
+    """A customer's own parts are counted, not made."""
+    parts = len(ask.raw)
+    if parts > most:
+        raise Refused("too_long", f"{parts} parts; at most {most} are allowed", "#/text")
+    coding = ask.raw[0].data_coding
+    number = Encoding.UCS2 if coding & 0x0C == 0x08 else Encoding.GSM
+    if not ask.text:
+        number = Encoding.BINARY
+    for draft in drafts:
+        draft.encoding, draft.parts, draft.characters = int(number), parts, len(ask.text)
 
 
 def _check_shared(ask: Ask, drafts: list[Draft], most: int) -> None:

@@ -15,6 +15,10 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     """Write `text`; refuse recipients without a value for a placeholder."""
+    if ask.raw:  # sent as it came: nothing in it stands for anything else
+        for draft in drafts:
+            draft.text = ask.text
+        return drafts
     if not ask.text or ask.text.isspace():
         raise Refused("empty_text", "the text is empty", "#/text")
     template = compile_template(ask.text)

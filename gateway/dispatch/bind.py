@@ -16,7 +16,7 @@ from gateway.dispatch.backoff import reconnect_pause
 from gateway.dispatch.link import Link, LinkFailed, Listener
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.statuses import CREDENTIALS_REFUSED
-from gateway.dispatch.tally import Tally
+from gateway.tally import Tally
 
 _log = logging.getLogger("aldis.dispatch")
 

@@ -23,11 +23,11 @@ from gateway.dispatch.lanes import Routes
 from gateway.dispatch.link import Link
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.settler import Settler
-from gateway.dispatch.tally import Tally
 from gateway.dispatch.throttle import Pace, Throttle
 from gateway.dispatch.verdict import LONGEST_HOLD, given_back, unsendable
 from gateway.metrics import Metrics
 from gateway.store.contract import Content, Leased
+from gateway.tally import Tally
 from protocol.events import Event
 
 PREFETCH: Final = 0.05

@@ -15,8 +15,8 @@ from typing import Final
 from gateway import metrics as m
 from gateway.dispatch.link import Link
 from gateway.dispatch.profile import Profile
-from gateway.dispatch.tally import Tally
 from gateway.errors import StoreUnavailable
+from gateway.tally import Tally
 from protocol.constants import ESME_RX_T_APPN
 from protocol.pdu import Pdu
 

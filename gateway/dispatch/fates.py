@@ -17,11 +17,11 @@ from gateway.dispatch.lanes import Routes
 from gateway.dispatch.outgoing import Context, Outgoing, Part, context_of
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.statuses import CONGESTED, UNKNOWN_STATUS
-from gateway.dispatch.tally import Tally
 from gateway.dispatch.throttle import Pace, Throttle
 from gateway.dispatch.verdict import SEVERITY, judge
 from gateway.model import Status
 from gateway.store.contract import LateAnswer, Leased, Outcome, Sent, Settled
+from gateway.tally import Tally
 from protocol import constants as c
 from protocol.events import (
     Answered,

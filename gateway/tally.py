@@ -1,4 +1,4 @@
-"""Counts and durations of one carrier, gathered in memory and passed on once a second.
+"""Counts and durations, gathered in memory and passed on to the metrics once a second.
 
 A labelled Prometheus counter costs 2 µs a touch, a dictionary 0.05, and a read may hold a single
 response. Knows the metrics' table and nothing else of ours.

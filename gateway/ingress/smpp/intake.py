@@ -1,0 +1,503 @@
+"""Submits on their way to the store, a list for all binds at once.
+
+In: the submits of each read of each bind. Out: one pass of admission and one `store.accept` for
+what came together, and after the commit one write a bind with the answers. Submits that come while
+a list is being written form the next one, so the busier the server, the less a message costs;
+nobody waits for company. Knows binds, admission and the store's contract.
+
+    read -> pace -> by shape -> admission -> accept -> answers
+
+Messages that differ in recipients alone are one submission; messages of one shape whose texts all
+differ are one too, with the text as a variable. Only what a customer splits itself takes another
+way (split.py), because parts have to be joined in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gateway import metrics as m
+from gateway.draft import Admission, Ask, Draft, content, ineligible, new_messages
+from gateway.errors import AldisError, Refused
+from gateway.ingress.smpp.answers import Answers, status_for, status_of, told_body
+from gateway.ingress.smpp.bind import Bind
+from gateway.ingress.smpp.ids import spell
+from gateway.ingress.smpp.logins import Login, Logins
+from gateway.ingress.smpp.ports import Clock, Store
+from gateway.ingress.smpp.reading import (
+    Key,
+    Place,
+    Shape,
+    key_of,
+    place_of,
+    raw_part,
+    recipient,
+    text_of,
+)
+from gateway.ingress.smpp.split import Split
+from gateway.model import BatchState
+from gateway.store.contract import NewBatch, RawPart, Submission
+from gateway.tally import Tally
+from protocol import constants as c
+from protocol.errors import PduError, SmppError
+from protocol.fields import UnsuccessSme
+from protocol.pdu import SubmitMulti, SubmitMultiResp, body
+from protocol.pdu import decode as decode_pdu
+
+log = logging.getLogger("aldis.ingress")
+
+LIST: Final = 2_000
+"""Requests in one list: half of what the store puts into one transaction."""
+UNDER_WAY: Final = 2
+"""Lists in the store's hands: one being written, one ready to follow it without a pause."""
+SHAPES_KEPT: Final = 1_024
+"""Shapes of one login: a customer has a few senders and priorities; time strings make more."""
+ROUTE: Final = "smpp"
+"""The label of the acceptance histogram."""
+
+_TEXT: Final = "{{text}}"
+_UDHI: Final = c.ESM_CLASS_UDHI
+
+Reread = tuple[Any, Place, bytes, Shape]
+Origin = tuple[Bind, Any]
+"""Who sent a message, and in which PDU."""
+
+
+class Asked:
+    """One submission in the making. `origins[draft.position]` asked for a draft."""
+
+    __slots__ = ("ask", "drafts", "multi", "origins", "passed")
+
+    def __init__(self, ask: Ask, drafts: list[Draft], origins: list[Origin]) -> None:
+        self.ask = ask
+        self.drafts = drafts
+        self.origins = origins
+        self.passed: list[Draft] = []
+        self.multi = False
+        """Whether all drafts are recipients of one submit_multi."""
+
+
+class Intake:
+    """All submits of all binds."""
+
+    def __init__(
+        self, logins: Logins, store: Store, admission: Admission, clock: Clock, tally: Tally
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.logins = logins
+        self.admission = admission
+        self._store = store
+        self._clock = clock
+        self._tally = tally
+        self._split = Split(self, store, clock, tally)
+        self._shapes: dict[Login, dict[tuple[Any, ...], Shape]] = {}
+        self._waiting: list[tuple[Bind, list[Any]]] = []
+        self._late: dict[asyncio.TimerHandle, tuple[Bind, list[Any]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Take up parts whose others had not come when the last run ended."""
+        await self._split.start()
+
+    def tick(self) -> None:
+        """Once a second: parts that have waited long enough go as they are."""
+        self._split.tick()
+
+    def forget_shapes(self) -> None:
+        """Logins have changed."""
+        self._shapes.clear()
+
+    @property
+    def waiting_parts(self) -> int:
+        """Parts whose others have not come."""
+        return self._split.waiting
+
+    def drain(self) -> None:
+        """Wait no longer for anybody's pace: what was taken is stored and answered."""
+        for handle, (bind, pdus) in list(self._late.items()):
+            handle.cancel()
+            self._waiting.append((bind, pdus))
+        self._late.clear()
+        self._schedule()
+
+    async def finished(self, timeout: float) -> None:
+        """Wait until everything taken so far is answered, at most `timeout` seconds."""
+        deadline = self._loop.time() + timeout
+        while (self._waiting or self._tasks) and self._loop.time() < deadline:
+            self._schedule()
+            await asyncio.sleep(0)
+            if self._tasks:
+                await asyncio.wait(
+                    self._tasks,
+                    timeout=max(0.0, deadline - self._loop.time()),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        await self._split.finished(max(0.0, deadline - self._loop.time()))
+
+    # ---- in
+
+    def put(self, bind: Bind, pdus: list[Any]) -> None:
+        """The submits of one read. Within the login's pace they are taken at once, a burst above it
+        later, and what would wait too long is throttled."""
+        login = bind.login
+        assert login is not None
+        count = len(pdus)
+        verdict = login.pace.take(count, self._loop.time())
+        now, late = verdict.now, verdict.late
+        if now < count:
+            if now + late < count:
+                answers = Answers(self._tally)
+                for pdu in pdus[now + late :]:
+                    answers.no(bind, pdu, c.ESME_RTHROTTLED)
+                answers.send()
+            if late:
+                self._tally.count(m.SMPP_DELAYED, late, login.account.name)
+                self._later(verdict.delay, bind, pdus[now : now + late])
+            pdus = pdus[:now]
+        if pdus:
+            self._waiting.append((bind, pdus))
+            self._schedule()
+
+    def _later(self, delay: float, bind: Bind, pdus: list[Any]) -> None:
+        def due() -> None:
+            del self._late[handle]
+            self._waiting.append((bind, pdus))
+            self._schedule()
+
+        handle = self._loop.call_later(delay, due)
+        self._late[handle] = (bind, pdus)
+
+    def _schedule(self) -> None:
+        if not self._scheduled and len(self._tasks) < UNDER_WAY:
+            # At the end of this turn of the loop: other reads of the same turn come along.
+            self._scheduled = True
+            self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._tasks) < UNDER_WAY:
+            taken, size = [], 0
+            for bind, pdus in self._waiting:
+                if size and size + len(pdus) > LIST:
+                    break
+                taken.append((bind, pdus))
+                size += len(pdus)
+            del self._waiting[: len(taken)]
+            task = self._loop.create_task(self._take(taken), name="smpp submits")
+            self._tasks.add(task)
+            task.add_done_callback(self._taken)
+
+    def _taken(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._waiting:
+            self._send()
+
+    # ---- one list
+
+    async def _take(self, taken: list[tuple[Bind, list[Any]]]) -> None:
+        begun = time.perf_counter()
+        answers = Answers(self._tally)
+        asked = self._read(taken, answers)
+        if asked:
+            await self.admit(asked, answers)
+            await self.accept(asked, answers)
+            self._tally.observe(m.ACCEPT_SECONDS, [time.perf_counter() - begun], ROUTE)
+        answers.send()
+
+    def _read(self, taken: list[tuple[Bind, list[Any]]], answers: Answers) -> list[Asked]:
+        """Group what came; refuse what its fields forbid; hand parts on."""
+        groups: dict[tuple[Login, tuple[Any, ...]], dict[tuple[bytes, bool], list[Origin]]] = {}
+        asked: list[Asked] = []
+        for bind, pdus in taken:
+            login = bind.login
+            assert login is not None
+            for pdu in pdus:
+                key, payload, as_payload = key_of(pdu)
+                if pdu.tlvs or pdu.esm_class & _UDHI:
+                    place = place_of(pdu, payload)
+                    if place is not None:
+                        self._split.put(bind, pdu, place, payload, self.shape(login, key))
+                        continue
+                if type(pdu) is SubmitMulti:
+                    self._read_multi(bind, pdu, self.shape(login, key), payload, asked, answers)
+                    continue
+                group = groups.get((login, key))
+                if group is None:
+                    group = groups[login, key] = {}
+                text = (payload, as_payload)
+                origins = group.get(text)
+                if origins is None:
+                    group[text] = [(bind, pdu)]
+                else:
+                    origins.append((bind, pdu))
+        for (login, key), group in groups.items():
+            asked += self._asked(login, self.shape(login, key), group, answers)
+        return asked
+
+    def _asked(
+        self,
+        login: Login,
+        shape: Shape,
+        group: dict[tuple[bytes, bool], list[Origin]],
+        answers: Answers,
+    ) -> list[Asked]:
+        """The submissions of one shape: one for each text sent to several, one for all others."""
+        now = self._clock()
+        try:
+            if shape.status:
+                raise PduError("a field", shape.status)
+            send_at, validity = shape.times(now)
+        except PduError as error:
+            for origins in group.values():
+                for bind, pdu in origins:
+                    answers.no(bind, pdu, error.command_status)
+            return []
+        asked: list[Asked] = []
+        varied: list[tuple[str, Origin]] = []
+        for (payload, as_payload), origins in group.items():
+            text = text_of(payload, shape.encoding, shape.esm_class)
+            if shape.raw:
+                raw = (raw_part(0, shape, payload, as_payload),)
+                ask = self.ask(login, shape, text, now, send_at, validity, raw)
+                asked.append(_asked_of(ask, shape, origins))
+            elif "{{" in text or (len(origins) == 1 and len(group) > 1):
+                varied += [(text, origin) for origin in origins]
+            else:
+                ask = self.ask(login, shape, text, now, send_at, validity)
+                asked.append(_asked_of(ask, shape, origins))
+        if varied:
+            # An empty text is refused for itself, which a variable would hide.
+            for bind, pdu in [origin for text, origin in varied if not text]:
+                answers.no(bind, pdu, status_of("empty_text"))
+            ask = self.ask(login, shape, _TEXT, now, send_at, validity)
+            ton = shape.dest_addr_ton
+            full = [one for one in varied if one[0]]
+            drafts = [
+                Draft(recipient(pdu.destination_addr, ton), {"text": text}, None, position)
+                for position, (text, (_, pdu)) in enumerate(full)
+            ]
+            if drafts:
+                asked.append(Asked(ask, drafts, [origin for _, origin in full]))
+        return asked
+
+    def _read_multi(
+        self,
+        bind: Bind,
+        pdu: Any,
+        shape: Shape,
+        payload: bytes,
+        asked: list[Asked],
+        answers: Answers,
+    ) -> None:
+        """A submit_multi is a batch: one text, several recipients, one id for all of them."""
+        login = bind.login
+        assert login is not None
+        status = shape.status
+        addresses = pdu.dest_address
+        if not addresses:
+            status = status or c.ESME_RINVNUMDESTS
+        elif any(isinstance(each, str) for each in addresses):
+            status = status or c.ESME_RINVDLNAME  # lists are kept by nobody here
+        now = self._clock()
+        try:
+            if status:
+                raise PduError("a field", status)
+            send_at, validity = shape.times(now)
+        except PduError as error:
+            answers.no(bind, pdu, error.command_status)
+            return
+        text = text_of(payload, shape.encoding, shape.esm_class)
+        raw: tuple[RawPart, ...] = ()
+        if shape.raw:
+            raw = (raw_part(0, shape, payload, pdu.short_message != payload),)
+        literal = "{{" in text and not raw
+        ask = self.ask(login, shape, _TEXT if literal else text, now, send_at, validity, raw)
+        drafts = [
+            Draft(recipient(each.addr, each.ton), {"text": text} if literal else None, None, place)
+            for place, each in enumerate(addresses)
+        ]
+        one = Asked(ask, drafts, [(bind, pdu)] * len(drafts))
+        one.multi = True
+        asked.append(one)
+
+    # ---- for split.py as well
+
+    def shape(self, login: Login, key: tuple[Any, ...]) -> Shape:
+        """What a key means for this login, read once."""
+        shapes = self._shapes.get(login)
+        if shapes is None:
+            shapes = self._shapes[login] = {}
+        shape = shapes.get(key)
+        if shape is None:
+            if len(shapes) >= SHAPES_KEPT:
+                shapes.clear()
+            shape = shapes[key] = Shape(Key(*key), login)
+        return shape
+
+    def reread(self, login: Login, octets: bytes) -> Reread | None:
+        """A part the store has kept, as it came; None if it cannot be one."""
+        try:
+            pdu: Any = decode_pdu(octets)
+        except SmppError:
+            return None
+        key, payload, _ = key_of(pdu)
+        place = place_of(pdu, payload)
+        return None if place is None else (pdu, place, payload, self.shape(login, key))
+
+    def ask(
+        self,
+        login: Login,
+        shape: Shape,
+        text: str,
+        now: int,
+        send_at: int | None,
+        validity: int | None,
+        raw: tuple[RawPart, ...] = (),
+    ) -> Ask:
+        """What messages of one shape share, as admission takes it."""
+        return Ask(
+            login.account,
+            text,
+            now,
+            sender=shape.sender,
+            category=shape.category,
+            priority=shape.priority,
+            send_at=send_at,
+            validity=validity,
+            tlvs=shape.tlvs,
+            esme=shape.esme,
+            raw=raw,
+        )
+
+    async def admit(self, asked: Sequence[Asked], answers: Answers) -> None:
+        """Run admission over each submission; who is refused is answered here."""
+        for one in asked:
+            account = one.ask.account
+            try:
+                one.passed = await self.admission.admit(one.ask, one.drafts)
+            except (AldisError, ValueError) as error:
+                one.passed = []
+                self._refuse_all(one, answers, status_for(error))
+                if isinstance(error, Refused):
+                    self._tally.count(
+                        m.INELIGIBLE, len(one.drafts), account.name, error.reason.code
+                    )
+                continue
+            if len(one.passed) == len(one.drafts):
+                continue
+            for draft in one.drafts:
+                if draft.code is not None:
+                    self._tally.count(m.INELIGIBLE, 1, account.name, draft.code)
+                    if not one.multi:
+                        answers.no(
+                            *one.origins[draft.position], status_of(draft.code, draft.pointer)
+                        )
+            if one.multi and not one.passed:
+                first = one.drafts[0]
+                answers.no(*one.origins[0], status_of(first.code or "", first.pointer))
+
+    async def accept(self, asked: Sequence[Asked], answers: Answers) -> None:
+        """Store what passed, all in one call, and note the answers."""
+        going = []
+        for one in asked:
+            account = one.ask.account
+            if not one.passed:
+                continue
+            if self._store.waiting(account.name) + len(one.passed) > account.max_waiting:
+                self._refuse_all(one, answers, c.ESME_RMSGQFUL, one.passed)
+                continue
+            going.append(one)
+        if not going:
+            return
+        # No await between taking ids and calling accept: the store relies on their order.
+        count = sum([len(one.passed) + 2 for one in going])
+        ids = iter(self._store.new_ids(count, self._clock()))
+        submissions: list[Submission] = []
+        told: list[list[int]] = []
+        for one in going:
+            submission, own = self._submission(one, ids)
+            submissions.append(submission)
+            told.append(own)
+        try:
+            await self._store.accept(submissions)
+        except Exception as error:
+            if not isinstance(error, AldisError):
+                log.exception("submits not stored")
+                self._tally.count(m.TASK_ERRORS, 1, "smpp submits")
+            for one in going:
+                self._refuse_all(one, answers, status_for(error), one.passed)
+            return
+        for one, own in zip(going, told, strict=True):
+            self._answer(one, own, answers)
+
+    def _submission(self, one: Asked, ids: Any) -> tuple[Submission, list[int]]:
+        """The submission, and the id each draft that passed is told."""
+        ask, now = one.ask, one.ask.now
+        if one.multi and len(one.passed) > 1:
+            batch = next(ids)
+            ask.batch = batch
+            shared = content(ask, next(ids))
+            messages = [next(ids) for _ in one.passed]
+            made = NewBatch(
+                batch, ask.account.name, shared, BatchState.RUNNING, now, {"priority": ask.priority}
+            )
+            submission = Submission(
+                shared,
+                new_messages(ask, one.passed, messages),
+                ineligible(one.drafts),
+                batch=made,
+            )
+            return submission, [batch] * len(messages)
+        shared = content(ask, next(ids))
+        own = [next(ids) for _ in one.passed]
+        return Submission(shared, new_messages(ask, one.passed, own)), own
+
+    def _answer(self, one: Asked, own: list[int], answers: Answers) -> None:
+        account = one.ask.account.name
+        for lane in {draft.lane for draft in one.passed}:
+            count = sum([draft.lane == lane for draft in one.passed])
+            self._tally.count(m.ACCEPTED, count, account, lane)
+        if one.multi:
+            bind, pdu = one.origins[0]
+            answers.ok(bind, pdu, _multi_body(bind, pdu, one.drafts, own[0]))
+            return
+        origins = one.origins
+        for draft, identifier in zip(one.passed, own, strict=True):
+            bind, pdu = origins[draft.position]
+            answers.ok(bind, pdu, told_body(bind, identifier))
+
+    def _refuse_all(
+        self, one: Asked, answers: Answers, status: int, drafts: Sequence[Draft] | None = None
+    ) -> None:
+        if one.multi:
+            answers.no(*one.origins[0], status)
+            return
+        for draft in one.drafts if drafts is None else drafts:
+            answers.no(*one.origins[draft.position], status)
+
+
+def _asked_of(ask: Ask, shape: Shape, origins: list[Origin]) -> Asked:
+    ton = shape.dest_addr_ton
+    drafts = [
+        Draft(recipient(pdu.destination_addr, ton), None, None, position)
+        for position, (_, pdu) in enumerate(origins)
+    ]
+    return Asked(ask, drafts, origins)
+
+
+def _multi_body(bind: Bind, pdu: Any, drafts: list[Draft], identifier: int) -> bytes:
+    failed = []
+    for draft in drafts:
+        if draft.code is not None:
+            ton, npi, addr = pdu.dest_address[draft.position]
+            failed.append(UnsuccessSme(ton, npi, addr, status_of(draft.code, draft.pointer)))
+    login = bind.login
+    form = "decimal" if login is None else login.settings.message_id
+    return body(SubmitMultiResp(message_id=spell(identifier, form), unsuccess_sme=tuple(failed)))

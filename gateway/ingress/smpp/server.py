@@ -1,0 +1,380 @@
+"""The SMPP server: its ports, the connections on them, and who may bind.
+
+In: settings, connections. Out: binds, whose requests go to the parts that understand them (intake,
+operations), and receivers for whoever has something to deliver. Reads as a table of contents; what
+octets mean is the bind's, what messages mean the parts'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections import defaultdict
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Final
+
+from config.settings import Settings, SmppPort
+from gateway import metrics as m
+from gateway.draft import Admission
+from gateway.ingress.smpp.bind import Bind, timers_of
+from gateway.ingress.smpp.intake import Intake
+from gateway.ingress.smpp.logins import KIND, BindRefused, Login, Logins
+from gateway.ingress.smpp.operations import Operations
+from gateway.ingress.smpp.outbind import Caller
+from gateway.ingress.smpp.ports import Clock, Deliveries, Store
+from gateway.ingress.smpp.slowing import Slowing, source_of
+from gateway.metrics import Metrics, Row
+from gateway.tally import Tally
+from protocol import constants as c
+from protocol.pdu import Bind as BindPdu
+from protocol.timers import Timers
+
+log = logging.getLogger("aldis.ingress")
+
+BACKLOG: Final = 1_024
+TICK: Final = 1.0
+"""Seconds between hand-overs to the metrics, and looks at parts that wait for too long."""
+CLOSING: Final = 0.5
+"""Of a stop's time, seconds kept for closing binds that do not answer our unbind."""
+BINDS_AT_ONCE: Final = 1_000
+"""Binds being checked; beyond it a connection is closed: each may wait for its slowing."""
+
+
+class SmppServer:
+    """All SMPP ports of the gateway. Construct it inside the running event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        admission: Admission,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Opens nothing before `start`."""
+        self._loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._metrics = metrics
+        self._tally = Tally(metrics)
+        self.logins = Logins()
+        self.logins.configure(settings, self._loop.time())
+        self.intake = Intake(self.logins, store, admission, clock, self._tally)
+        self.operations = Operations(self.intake, store, clock, self._tally)
+        self.deliveries: Deliveries
+        """Who has something for receivers; set before `start`."""
+        self._slowing = Slowing()
+        self._servers: list[asyncio.Server] = []
+        self._sockets: list[socket.socket] = []
+        self._connections: dict[int, set[Bind]] = defaultdict(set)
+        self._unbound: dict[int, int] = defaultdict(int)
+        self._binding: set[asyncio.Task[None]] = set()
+        self._accepting: set[asyncio.Task[None]] = set()
+        self._receivers: dict[str, list[Bind]] = {}
+        self._callers: dict[str, Caller] = {}
+        self._turn = 0
+        self._ticker: asyncio.TimerHandle | None = None
+        self._draining = False
+        self.ports: list[int] = []
+        """The TCP ports listened on, in the order of the configuration."""
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Take up parts that waited, and listen. Raises `OSError` when a port is taken, and
+        `ssl.SSLError` when a certificate cannot be used."""
+        await self.intake.start()
+        for port in self._settings.smpp:
+            if port.tls is None:
+                timers = timers_of(port)
+                server = await self._loop.create_server(
+                    partial(Bind, self, port, timers, self._loop),
+                    port.host,
+                    port.port,
+                    backlog=BACKLOG,
+                )
+                self._servers.append(server)
+                self.ports.append(server.sockets[0].getsockname()[1])
+            else:
+                listening = _listen(port)
+                self._sockets.append(listening)
+                self.ports.append(listening.getsockname()[1])
+                self._keep(self._accepting, self._accept(port, listening))
+        self._tick()
+
+    def configure(self, settings: Settings) -> None:
+        """Take accounts and logins from new settings; ports stay. Binds of logins that are gone
+        are unbound."""
+        self._settings = settings
+        self.intake.forget_shapes()
+        for login in self.logins.configure(settings, self._loop.time()):
+            for bind in list(login.binds):
+                bind.unbind()
+            caller = self._callers.pop(login.settings.system_id, None)
+            if caller is not None:
+                caller.stop()
+
+    async def stop(self, timeout: float) -> None:
+        """Listen no more, answer what is under way, unbind, close; within `timeout` seconds."""
+        self._draining = True
+        deadline = self._loop.time() + timeout
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for server in self._servers:
+            server.close()
+        for task in (*self._accepting, *self._binding):
+            task.cancel()
+        for listening in self._sockets:
+            listening.close()
+        for caller in self._callers.values():
+            caller.stop()
+        self.intake.drain()
+        await self.intake.finished(max(0.0, deadline - self._loop.time() - CLOSING))
+        await self.operations.finished(max(0.0, deadline - self._loop.time() - CLOSING))
+        binds = [bind for of_port in self._connections.values() for bind in of_port]
+        for bind in binds:
+            bind.unbind()
+        if binds:
+            await asyncio.wait(
+                [bind.closed for bind in binds], timeout=max(0.1, deadline - self._loop.time())
+            )
+        for bind in binds:
+            bind.abort()
+        self.flush()
+
+    # ---- for whoever delivers
+
+    def room(self, account: str) -> int:
+        """How many deliver_sm the account's receivers can take now."""
+        return sum([bind.room for bind in self._receivers.get(account, ())])
+
+    def listens(self, account: str) -> bool:
+        """Whether a receiver of the account is bound; if none is, those that can be called are."""
+        if self._receivers.get(account):
+            return True
+        if not self._draining:
+            self._call(account)
+        return False
+
+    def deliver(
+        self, account: str, bodies: Sequence[tuple[bytes, ...]], contexts: Sequence[object]
+    ) -> int:
+        """Send deliver_sm, spread over the account's receivers; returns how many of them left.
+
+        A body is (all up to the TLVs, the TLVs): a receiver of 3.3 gets only the first.
+        """
+        binds = [bind for bind in self._receivers.get(account, ()) if bind.room]
+        self._turn += 1
+        sent = 0
+        while binds and sent < len(bodies):
+            share = -(-(len(bodies) - sent) // len(binds))
+            start = self._turn % len(binds)
+            for bind in binds[start:] + binds[:start]:
+                count = min(share, bind.room, len(bodies) - sent)
+                if count:
+                    bind.deliver(bodies[sent : sent + count], contexts[sent : sent + count])
+                    sent += count
+            binds = [bind for bind in binds if bind.room]
+        return sent
+
+    # ---- for binds
+
+    def count(self, row: Row, *labels: str) -> None:
+        """Count one thing that happened on a connection."""
+        self._tally.count(row, 1, *labels)
+
+    def connected(self, bind: Bind) -> None:
+        """A connection was made; more than there may be are closed."""
+        key = id(bind.port)
+        connections = self._connections[key]
+        connections.add(bind)
+        self._unbound[key] += 1
+        if self._draining or len(connections) > bind.port.max_connections:
+            self._loop.call_soon(bind.abort, "too_many_connections")
+        elif self._unbound[key] > bind.port.max_unbound:
+            self._loop.call_soon(bind.abort, "too_many_unbound")
+
+    def disconnected(self, bind: Bind, reason: str) -> None:
+        """A connection is over."""
+        key = id(bind.port)
+        self._connections[key].discard(bind)
+        self._tally.count(m.SMPP_ENDS, 1, reason)
+        login = bind.login
+        if login is None:
+            self._unbound[key] -= 1
+            return
+        login.binds.remove(bind)
+        receivers = self._receivers.get(login.account.name)
+        if receivers is not None and bind in receivers:
+            receivers.remove(bind)
+        log.info(
+            "customer's bind down",
+            extra={"system_id": login.settings.system_id, "bind": bind.kind, "reason": reason},
+        )
+
+    def bind(self, bind: Bind, request: BindPdu) -> None:
+        """A connection wants to bind."""
+        if len(self._binding) >= BINDS_AT_ONCE or self._draining:
+            bind.refuse(request, c.ESME_RBINDFAIL)
+            return
+        self._keep(self._binding, self._bind(bind, request))
+
+    # ---- within
+
+    async def _bind(self, bind: Bind, request: BindPdu) -> None:
+        loop, host = self._loop, bind.host
+        kind = KIND[request.command_id]
+        known = self.logins.get(request.system_id)
+        source = source_of(host, request.system_id if known is not None else "")
+        wait = self._slowing.wait(source, loop.time())
+        if wait:
+            await asyncio.sleep(wait)
+        try:
+            login = await self.logins.check(request.system_id, request.password)
+            if bind.called is not None and login is not bind.called:
+                raise BindRefused(c.ESME_RINVSYSID, "not_the_called")
+        except BindRefused as refused:
+            self._slowing.failed(source, loop.time())
+            self._refuse(bind, request, refused, known)
+            return
+        self._slowing.passed(source)
+        try:
+            login.admits(kind, host, bind.tls)
+        except BindRefused as refused:
+            self._refuse(bind, request, refused, login)
+            return
+        if bind.closed.done():
+            return
+        bind.accept(request, login, kind)
+        if bind.login is not login:
+            return
+        self._unbound[id(bind.port)] -= 1
+        self._tally.count(m.SMPP_BIND_ATTEMPTS, 1, "ok")
+        log.info(
+            "customer's bind up",
+            extra={"system_id": login.settings.system_id, "bind": kind, "host": host},
+        )
+        if bind.receives:
+            account = login.account.name
+            self._receivers.setdefault(account, []).append(bind)
+            self.deliveries.room(account)
+
+    def _refuse(
+        self, bind: Bind, request: BindPdu, refused: BindRefused, login: Login | None
+    ) -> None:
+        self._tally.count(m.SMPP_BIND_ATTEMPTS, 1, refused.why)
+        log.warning(
+            "customer's bind refused",
+            extra={
+                "system_id": login.settings.system_id if login else "unknown",
+                "host": bind.host,
+                "reason": refused.why,
+            },
+        )
+        bind.refuse(request, refused.command_status)
+
+    async def _accept(self, port: SmppPort, listening: socket.socket) -> None:
+        """Take connections of a TLS port: made by hand, so that a handshake that fails is known."""
+        context, timers = tls_context(port), timers_of(port)
+        while True:
+            try:
+                connection, _ = await self._loop.sock_accept(listening)
+            except OSError as error:  # out of file descriptors: those there are go on
+                self._tally.count(m.SMPP_ENDS, 1, "accept_failed")
+                log.error("cannot accept a connection", extra={"error": str(error)})
+                await asyncio.sleep(0.1)
+                continue
+            if len(self._accepting) > port.max_unbound:
+                self._tally.count(m.SMPP_ENDS, 1, "too_many_unbound")
+                connection.close()
+                continue
+            self._keep(self._accepting, self._handshake(port, connection, context, timers))
+
+    async def _handshake(
+        self,
+        port: SmppPort,
+        connection: socket.socket,
+        context: ssl.SSLContext,
+        timers: Timers,
+    ) -> None:
+        bind = Bind(self, port, timers, self._loop)
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: bind, connection, ssl=context, ssl_handshake_timeout=port.bind_timeout
+            )
+        except (OSError, TimeoutError):
+            # Plain octets, a scanner, a client that does not trust us, one without a certificate.
+            self._tally.count(m.SMPP_ENDS, 1, "tls")
+            connection.close()
+
+    def _call(self, account: str) -> None:
+        """Send an outbind to those of the account that want one."""
+        if not self._settings.smpp:
+            return
+        for login in self.logins.all():
+            if login.account.name == account and login.settings.outbind is not None:
+                caller = self._callers.get(login.settings.system_id)
+                if caller is None:
+                    caller = Caller(self, login, self._settings.smpp[0], self._loop)
+                    self._callers[login.settings.system_id] = caller
+                caller.call()
+
+    def _tick(self) -> None:
+        self.flush()
+        self.intake.tick()
+        self._ticker = self._loop.call_later(TICK, self._tick)
+
+    def flush(self) -> None:
+        """Bring the metrics up to date."""
+        self._tally.flush()
+        everyone = sum(map(len, self._connections.values()))
+        unbound = sum(self._unbound.values())
+        self._metrics.set(m.SMPP_CONNECTIONS, everyone - unbound, "bound")
+        self._metrics.set(m.SMPP_CONNECTIONS, unbound, "unbound")
+        binds: dict[str, int] = defaultdict(int)
+        for login in self.logins.all():
+            binds[login.account.name] += len(login.binds)
+        for account, count in binds.items():
+            self._metrics.set(m.SMPP_BINDS, count, account)
+        self._metrics.set(m.SMPP_WAITING_PARTS, self.intake.waiting_parts)
+
+    def _keep(self, tasks: set[asyncio.Task[None]], coroutine: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(self._guard(coroutine))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _guard(self, coroutine: Coroutine[None, None, None]) -> None:
+        try:
+            await coroutine
+        except Exception:  # the task's edge: one connection must not end the server
+            log.exception("smpp connection")
+            self._metrics.count(m.TASK_ERRORS, 1, "smpp")
+
+
+def tls_context(port: SmppPort) -> ssl.SSLContext:
+    """The server side of TLS as a port asks for it; raises `ssl.SSLError`, `OSError`."""
+    assert port.tls is not None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=port.tls.client_ca)
+    context.load_cert_chain(port.tls.certificate, port.tls.key)
+    if port.tls.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _listen(port: SmppPort) -> socket.socket:
+    family = socket.AF_INET6 if ":" in port.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.bind((port.host, port.port))
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
