@@ -32,9 +32,11 @@ from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.profile import Profile
 from gateway.errors import AldisError, StoreTooNew, StoreUnavailable
 from gateway.events import Events
+from gateway.events.mailboxes import Mailboxes
 from gateway.housekeeping import Housekeeping
 from gateway.ingress.http import HttpApi
 from gateway.ingress.ops import OpsServer
+from gateway.ingress.smpp import SmppServer
 from gateway.model import UNKNOWN_POLICY, Category, OnUnknown
 from gateway.returns import Returns
 from gateway.routing import RoutingTable
@@ -72,10 +74,14 @@ class App:
         self.returns = Returns(self.store, self.metrics, clock)
         self.dispatcher = Dispatcher(settings, self.store, self.metrics, self._on_deliver, clock)
         self.events = Events(self.store, self.metrics, settings.webhooks, clock)
+        checks = Checks(self.world)
+        self.smpp = SmppServer(settings, self.store, checks, clock, self.metrics)
+        self.mailboxes = Mailboxes(self.store, self.smpp, self.metrics)
+        self.smpp.deliveries = self.mailboxes
         self.http = HttpApi(
             settings,
             self.store,
-            Checks(self.world),
+            checks,
             Uploads(self.store),
             self.events,
             self.dispatcher.status,
@@ -84,7 +90,11 @@ class App:
             version=VERSION,
         )
         self.ops = OpsServer(
-            settings.ops, self.metrics, self._check_store, self.dispatcher.status, [self.http.flush]
+            settings.ops,
+            self.metrics,
+            self._check_store,
+            self.dispatcher.status,
+            [self.http.flush, self.smpp.flush, self.mailboxes.flush],
         )
         self.housekeeping = Housekeeping(self.store, self.metrics, clock)
 
@@ -97,7 +107,9 @@ class App:
         await self.events.start()
         await self.dispatcher.start()
         self.housekeeping.start()
+        await self.mailboxes.start(self.settings.account)
         await self.ops.start()
+        await self.smpp.start()
         await self.http.start()
         self.metrics.set(m.BUILD_INFO, 1, VERSION, platform.python_version())
         # What lives now lives long: collections need not look at it again.
@@ -105,16 +117,23 @@ class App:
         gc.freeze()
         logger.info(
             "serving",
-            extra={"http_port": self.http.port, "ops_port": self.ops.port, "version": VERSION},
+            extra={
+                "http_port": self.http.port,
+                "smpp_ports": self.smpp.ports,
+                "ops_port": self.ops.port,
+                "version": VERSION,
+            },
         )
 
     async def reload(self, settings: Settings) -> None:
         """Apply accounts, carriers and routes; addresses and the store stay until a restart."""
         self.settings = settings
         self.http.configure(settings)
+        self.smpp.configure(settings)
         self.world.routing = RoutingTable(settings.route)
         await self.returns.apply(settings.carrier, settings.account)
         await self.events.apply(settings.account)
+        await self.mailboxes.apply(settings.account)
         await self.dispatcher.apply(settings)
         logger.info("configuration applied")
 
@@ -127,7 +146,8 @@ class App:
 
         logger.info("draining")
         self.ops.draining = True
-        await self.http.stop(min(5.0, left()))
+        await asyncio.gather(self.http.stop(min(5.0, left())), self.smpp.stop(min(5.0, left())))
+        await self.mailboxes.stop()
         await self.dispatcher.drain(left() * 0.8)
         await self.events.drain(min(5.0, left()))
         await self.housekeeping.stop()

@@ -113,7 +113,6 @@ SMPP_DELIVERIES = _row(
     "smpp_deliveries_total",
     "Receipts and replies offered to receivers.",
     "account",
-    "type",
     "result",
 )
 SMPP_OUTBINDS = _row("counter", "smpp_outbinds_total", "Calls of customers.", "result")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from gateway.store.contract import Delivered, Delivery, Webhook
+from gateway.store.contract import Delivered, Delivery, LogChunk, Mailbox, Webhook
 
 Clock = Callable[[], int]
 """UTC microseconds."""
@@ -59,4 +59,44 @@ class Outbox(Protocol):
 
     async def settle_deliveries(self, results: Sequence[Delivered]) -> None:
         """Write what tries came to."""
+        ...
+
+
+class MailStore(Protocol):
+    """The part of the store asked for SMPP receivers."""
+
+    async def mailbox(self, account: str) -> Mailbox:
+        """How far the account's receivers are."""
+        ...
+
+    async def put_mailbox(self, account: str, mailbox: Mailbox) -> None:
+        """Note how far they are."""
+        ...
+
+    async def read_log(
+        self, account: str, types: Sequence[str], after: int, events: int
+    ) -> list[LogChunk]:
+        """The next chunks of the log."""
+        ...
+
+    def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:
+        """Tell of commits that wrote events."""
+        ...
+
+
+class Receivers(Protocol):
+    """The SMPP server, as far as it takes deliver_sm."""
+
+    def room(self, account: str) -> int:
+        """How many the account's receivers can take now."""
+        ...
+
+    def listens(self, account: str) -> bool:
+        """Whether a receiver of the account is bound."""
+        ...
+
+    def deliver(
+        self, account: str, bodies: Sequence[tuple[bytes, ...]], contexts: Sequence[object]
+    ) -> int:
+        """Send; returns how many left."""
         ...
