@@ -6,10 +6,12 @@ a careful operator would choose; where a default has a precedent or a reason, it
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
+
+from protocol import tlv
 
 
 class Duration(float):
@@ -318,6 +320,14 @@ LanguageName = Literal[
 """The national languages of 3GPP TS 23.038 §6.2.1.2.4."""
 
 
+TLV_KINDS: Final = {
+    "c-octet": tlv.C_OCTET_STRING,
+    "octet": tlv.OCTET_STRING,
+    "integer": tlv.INTEGER,
+}
+"""`kind` of a CarrierTlv, in the specification's words."""
+
+
 class CarrierTlv(Section, frozen=True):
     """A TLV this carrier wants, under the name a submission knows it by."""
 
@@ -380,8 +390,9 @@ class Carrier(Section, frozen=True):
     """address_range of receiver binds."""
     tls: CarrierTls | None = None
     """Speak TLS."""
-    bind: Literal["trx", "tx+rx"] = "trx"
-    """One transceiver or a transmitter and a receiver for each bind."""
+    bind: Literal["trx", "tx+rx", "tx"] = "trx"
+    """One transceiver, or a transmitter and a receiver, for each bind; `tx` alone where the
+    operator delivers by `outbind`."""
     outbind: Outbind | None = None
     """Let the operator call us for what it has to deliver."""
     binds: Annotated[int, Meta(ge=1, le=64)] = 1

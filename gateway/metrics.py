@@ -153,7 +153,18 @@ LATE_RESPONSES = _row("counter", "late_responses_total", "Answers after giving u
 UNEXPECTED_PDUS = _row(
     "counter", "unexpected_pdus_total", "PDUs nobody waited for.", "carrier", "command"
 )
+REFUSED_PDUS = _row(
+    "counter", "refused_pdus_total", "Requests the session's state forbade.", "carrier", "command"
+)
 MALFORMED_PDUS = _row("counter", "malformed_pdus_total", "PDUs that did not parse.", "carrier")
+CONGESTION_STATE = _row(
+    "gauge", "congestion_state", "Load the operator last told of, 0-100 (SMPP 5.0).", "carrier"
+)
+UNKNOWN_TLVS = _row(
+    "counter", "unknown_tlvs_total", "Named TLVs left out, once a content.", "carrier"
+)
+OUTBINDS = _row("counter", "outbinds_total", "Calls of the operator.", "carrier", "result")
+OUTBINDS_UP = _row("gauge", "outbinds_up", "Receivers bound on its calls.", "carrier")
 
 # returns
 RECEIPTS = _row("counter", "receipts_total", "Receipts received.", "carrier", "state", "fate")

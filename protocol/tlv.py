@@ -113,6 +113,26 @@ TLV_BY_TAG: Final[dict[int, Tlv]] = _table(
 
 TLVS: Final[dict[str, Tlv]] = {row.name: row for row in TLV_BY_TAG.values()}
 
+SPOKEN_FOR: Final = frozenset(
+    TLVS[name].tag
+    for name in (
+        "sar_msg_ref_num",
+        "sar_total_segments",
+        "sar_segment_seqnum",
+        "message_payload",
+        "receipted_message_id",
+        "message_state",
+        "network_error_code",
+        "delivery_failure_reason",
+        "additional_status_info_text",
+        "dpf_result",
+        "congestion_state",
+        "sc_interface_version",
+    )
+)
+"""Tags nobody may ask for: those that tie parts together and carry the text are written with them,
+and the others are the SMSC's to say."""
+
 
 def read_tlvs(data: bytes, pos: int, end: int) -> Tlvs:
     """Return (tag, value) pairs in wire order; repeats and unknown tags survive (§3.3).
@@ -214,6 +234,31 @@ def encode_value(tag: int, value: int | str | bytes) -> bytes:
     if known is not None and not known.shortest <= len(octets) <= known.longest:
         raise UsageError(f"TLV {known.name} has {len(octets)} octets", ESME_RINVTLVLEN)
     return octets
+
+
+def encode_text(value: str, kind: str, octets: int = 1) -> bytes:
+    """Return the octets of a value that somebody wrote as text, for a tag outside the table.
+
+    An INTEGER is decimal or `0x...` and takes `octets` octets; strings are UTF-8, which is ASCII
+    wherever the specification has its way. Raises UsageError for what does not fit.
+    """
+    if kind == INTEGER:
+        try:
+            number = int(value, 16 if value[:2] in ("0x", "0X") else 10)
+            return number.to_bytes(octets, "big")
+        except (ValueError, OverflowError):
+            raise UsageError(
+                f"{value[:24]!r} is no number of {octets} octets", ESME_RINVTLVVAL
+            ) from None
+    try:
+        text = value.encode()
+    except UnicodeEncodeError:
+        raise UsageError("half a surrogate pair", ESME_RINVTLVVAL) from None
+    if kind == OCTET_STRING:
+        return text
+    if b"\0" in text:
+        raise UsageError("a C-octet string ends at its first NUL", ESME_RINVTLVVAL)
+    return text + b"\0"
 
 
 def _c_octets(name: str, value: str) -> bytes:

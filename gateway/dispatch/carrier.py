@@ -151,14 +151,18 @@ class Carrier:
         ready, refused = self._encoder.encode(messages, contents, at)
         if refused:
             name = self.profile.name
-            for message, reason in refused:
-                self._tally.count(m.SETTLED, 1, name, message.lane, "failed", reason)
-            self._settler.put([unsendable(each, name, at, why) for each, why in refused], [])
+            routes = self._fates.routes
+            results = [unsendable(each, name, at, why, routes) for each, why in refused]
+            for result in results:
+                lane, outcome = result.message.lane, result.outcome.value
+                self._tally.count(m.SETTLED, 1, name, lane, outcome, result.reason or "")
+            self._settler.put(results, [])
         self._feed.add(ready)
         self._pump()
 
     def tick(self) -> None:
         """Once a second: pass the numbers on."""
+        self._tally.count(m.UNKNOWN_TLVS, self._encoder.take_unknown_tlvs(), self.profile.name)
         self._tally.flush()
         now, name, status = self._loop.time(), self.profile.name, self.status()
         self._metrics.set(m.BINDS_UP, status.bound, name)
@@ -166,6 +170,8 @@ class Carrier:
         self._metrics.set(m.WINDOW_SIZE, status.window, name)
         self._metrics.set(m.WINDOW_USED, status.outstanding, name)
         self._metrics.set(m.RATE_NOW, self._throttle.rate_now(now), name)
+        if self._fates.congestion_state is not None:
+            self._metrics.set(m.CONGESTION_STATE, self._fates.congestion_state, name)
 
     def status(self) -> CarrierStatus:
         """How it stands."""

@@ -1,11 +1,12 @@
 """Messages -> the bodies of their submit_sm, for one carrier.
 
 In: leased messages and the contents they share. Out: `Outgoing` for each, or the reason why it
-cannot be one. A content is segmented once; per message only octets are joined. A template's texts
-differ, but nearly all fit one part: those are spelt without being segmented. Knows no link, no
-store and no clock but the moment it is given.
+cannot be one. A content is segmented once, and its TLVs are written once; per message only octets
+are joined. A template's texts differ, but nearly all fit one part: those are spelt without being
+segmented. What an SMPP customer split itself goes out as it came. Knows no link, no store and no
+clock but the moment it is given.
 
-A text that the carrier's alphabet cannot spell travels as UCS-2. It may then take more parts than
+A text that the carrier's alphabets cannot spell travels as UCS-2. It may then take more parts than
 admission counted for the GSM alphabet, and more than the account's `max_parts`: the message was
 accepted, the difference is this carrier's doing, and refusing it now or cutting it would both be
 worse than an extra part. The parts sent are the parts reported.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +24,8 @@ import msgspec
 
 from gateway.dispatch.outgoing import Body, Outgoing
 from gateway.dispatch.profile import Profile
+from gateway.dispatch.raw import RawFrame, raw_frames
+from gateway.dispatch.tlvs import TlvNames, UnfitTlvs
 from gateway.store.contract import Content, Leased
 from gateway.template import compile_template
 from protocol import gsm7, times
@@ -31,7 +34,7 @@ from protocol.coding import encode_ucs2
 from protocol.errors import UsageError
 from protocol.pdu import SubmitSm, prepare
 from protocol.segment import Segments, frame, segment
-from protocol.tlv import write_tlvs
+from protocol.tlv import Tlvs, write_tlvs
 from protocol.transliterate import transliterate
 
 CONTENTS_KEPT: Final = 4096
@@ -102,16 +105,22 @@ class _Shape:
 
 
 class _Known:
-    """A content as this carrier spells it; `segments` is None when each message has its own."""
+    """A content as this carrier spells it; `segments` is None when each message has its own, or
+    when `raw` holds what the customer made: each part's fields with the TLVs for it, written."""
 
-    __slots__ = ("category", "content", "render", "segments", "shapes", "unsendable")
+    __slots__ = (
+        "category", "content", "raw", "render", "segments", "shapes", "tlvs", "unsendable",
+    )  # fmt: skip
 
     def __init__(self, content: Content) -> None:
         self.content = content
         self.category = content.category
         self.render = compile_template(content.text).render
         self.segments: Segments | None = None
-        self.shapes: dict[tuple[int, int], _Shape] = {}
+        self.raw: list[tuple[RawFrame, bytes]] = []
+        self.shapes: dict[tuple[int, int, int], _Shape] = {}
+        self.tlvs = b""
+        """Those of every submit_sm of it, beside what its segments bring."""
         self.unsendable = ""
 
 
@@ -119,18 +128,27 @@ class _Single:
     """Spells the texts of one template that fit one part; 2.8 us a message, where segmenting each
     takes 8.5. All messages share their deadline, and so their validity_period."""
 
-    __slots__ = ("_before", "_gsm", "_ucs2", "deadline", "known")
+    __slots__ = ("_before", "_gsm", "_national", "_tlvs", "_ucs2", "deadline", "known")
 
     def __init__(
-        self, known: _Known, deadline: int, before: bytes, gsm: bytes | None, ucs2: bytes
+        self,
+        known: _Known,
+        deadline: int,
+        before: bytes,
+        gsm: bytes | None,
+        ucs2: bytes,
+        national: bool,
     ) -> None:
         """`before` and the two others are a body around destination_addr, up to sm_length; `gsm`
-        is None when the caller insists on UCS-2."""
+        is None when the caller insists on UCS-2. `national`: whether the default alphabet is not
+        the only one to try before UCS-2."""
         self.known = known
         self.deadline = deadline
         self._before = before
         self._gsm = gsm
         self._ucs2 = ucs2
+        self._tlvs = known.tlvs
+        self._national = national and gsm is not None
 
     def body(self, message: Leased) -> Body | None:
         """The body of the message's only part; None when the long way has to look at it."""
@@ -144,6 +162,8 @@ class _Single:
         middle = self._gsm
         if middle is not None and (data := gsm7.encode(text)) is not None:
             limit = ONE_PART_SEPTETS
+        elif self._national:
+            return None  # which alphabet is the shortest, `segment` finds out
         else:
             try:
                 data = encode_ucs2(text)
@@ -152,7 +172,8 @@ class _Single:
             middle, limit = self._ucs2, ONE_PART_UCS2
         if not 0 < len(data) <= limit:
             return None
-        return self._before, b"%d" % message.number, b"%b%c%b" % (middle, len(data), data)
+        tail = b"%b%c%b" % (middle, len(data), data)
+        return self._before, b"%d" % message.number, tail + self._tlvs if self._tlvs else tail
 
 
 class Encoder:
@@ -163,6 +184,13 @@ class Encoder:
         self._references = references
         self._known: OrderedDict[int, _Known] = OrderedDict()
         self._validity_format = profile.carrier.validity_format
+        self._tlvs = TlvNames(profile.carrier)
+        self._unknown_tlvs = 0
+
+    def take_unknown_tlvs(self) -> int:
+        """How many TLVs have been left out since the last call: this carrier has no such name."""
+        unknown, self._unknown_tlvs = self._unknown_tlvs, 0
+        return unknown
 
     def encode(
         self, messages: list[Leased], contents: Mapping[int, Content], now: int
@@ -220,26 +248,34 @@ class Encoder:
     def _single(self, known: _Known, deadline: int, now: int) -> _Single | None:
         """How the texts of one part of a template are spelt; None where only `segment` knows."""
         content, carrier = known.content, self._profile.carrier
-        if content.transliterate or content.encoding not in CLASSIC or carrier.alphabet != "gsm":
+        if known.raw or content.transliterate or content.encoding not in CLASSIC:
+            return None
+        if carrier.alphabet != "gsm" or carrier.packed:
             return None
         coding = self._profile.data_coding
         validity = self._validity(deadline, now).encode()
-        gsm, ucs2 = self._shape(known, coding["gsm"], 0), self._shape(known, coding["ucs2"], 0)
+        gsm, ucs2 = self._shape(known, coding["gsm"]), self._shape(known, coding["ucs2"])
         return _Single(
             known,
             deadline,
             gsm.before,
             None if content.encoding == "ucs2" else gsm.middle + validity + gsm.head,
             ucs2.middle + validity + ucs2.head,
+            bool(self._profile.national),
         )
 
     def _learn(self, content: Content) -> _Known:
         known = _Known(content)
-        if not content.templated:
-            try:
-                known.segments = self._segment(content, content.text)
-            except Unsendable as unsendable:
-                known.unsendable = unsendable.reason
+        try:
+            if content.raw:
+                known.raw = self._raw(content)
+            else:
+                known.tlvs, unknown = self._written(content)
+                self._unknown_tlvs += unknown
+                if not content.templated:
+                    known.segments = self._segment(content, content.text)
+        except Unsendable as unsendable:
+            known.unsendable = unsendable.reason
         self._known[content.id] = known
         if len(self._known) > CONTENTS_KEPT:
             self._known.popitem(last=False)
@@ -248,6 +284,8 @@ class Encoder:
     def _bodies(self, message: Leased, known: _Known, now: int) -> tuple[Body, ...]:
         if known.unsendable:
             raise Unsendable(known.unsendable)
+        if known.raw:
+            return self._raw_bodies(message, known, now)
         segments = known.segments
         if segments is None:
             segments = self._segment(known.content, _render(known, message.vars))
@@ -262,14 +300,47 @@ class Encoder:
                 if len(shape.tails) >= VALIDITIES_KEPT:
                     shape.tails.clear()
                 _, text, tlvs = frames[0]
-                tail = shape.tails[middle] = _tail(middle, text, tlvs)
+                tail = shape.tails[middle] = _tail(middle, text, tlvs, known.tlvs)
             return ((shape.before, number, tail),)
+        more = known.tlvs
         return tuple(
-            [(shape.before, number, _tail(middle, text, tlvs)) for _, text, tlvs in frames]
+            [(shape.before, number, _tail(middle, text, tlvs, more)) for _, text, tlvs in frames]
         )
 
-    def _shape(self, known: _Known, data_coding: int, esm_class: int) -> _Shape:
-        shape = known.shapes.get((data_coding, esm_class))
+    def _raw_bodies(self, message: Leased, known: _Known, now: int) -> tuple[Body, ...]:
+        validity = self._validity(message.deadline, now).encode()
+        number = b"%d" % message.number
+        bodies: list[Body] = []
+        for raw, more in known.raw:
+            shape = self._shape(known, raw.data_coding, raw.esm_class, raw.protocol_id)
+            tail = _tail(shape.middle + validity + shape.head, raw.short_message, raw.tlvs, more)
+            bodies.append((shape.before, number, tail))
+        return tuple(bodies)
+
+    def _raw(self, content: Content) -> list[tuple[RawFrame, bytes]]:
+        profile = self._profile
+        frames = raw_frames(content.raw, profile.carrier.alphabet, profile.data_coding["gsm"])
+        found = []
+        unknown = 0
+        for each in frames:
+            more, unknown = self._written(content, {tag for tag, _ in each.tlvs})
+            found.append((each, more))
+        self._unknown_tlvs += unknown
+        return found
+
+    def _written(self, content: Content, own: Collection[int] = ()) -> tuple[bytes, int]:
+        """The TLVs a submit_sm with `own` ones carries for the submission's sake or the carrier's,
+        and how many the carrier has no name for."""
+        try:
+            tlvs, unknown = self._tlvs.write(content.tlvs, own)
+        except UnfitTlvs:
+            raise Unsendable("missing_tlv") from None
+        return write_tlvs(tlvs), unknown
+
+    def _shape(
+        self, known: _Known, data_coding: int, esm_class: int = 0, protocol_id: int = 0
+    ) -> _Shape:
+        shape = known.shapes.get((data_coding, esm_class, protocol_id))
         if shape is None:
             profile = self._profile
             try:
@@ -282,10 +353,11 @@ class Encoder:
                     dest_addr_ton=profile.carrier.destination.ton,
                     dest_addr_npi=profile.carrier.destination.npi,
                     esm_class=esm_class,
+                    protocol_id=protocol_id,
                     registered_delivery=profile.registered_delivery,
                     data_coding=data_coding,
                 )
-                shape = known.shapes[data_coding, esm_class] = _Shape(pdu)
+                shape = known.shapes[data_coding, esm_class, protocol_id] = _Shape(pdu)
             except UsageError:
                 raise Unsendable("sender_not_allowed") from None
         return shape
@@ -293,12 +365,10 @@ class Encoder:
     def _segment(self, content: Content, text: str) -> Segments:
         if not text:
             raise Unsendable("empty_text")
-        carrier = self._profile.carrier
         if content.transliterate:
             text = transliterate(text)[0]
         try:
-            return _cut(text, content.encoding, carrier.long_message, carrier.alphabet,
-                        self._profile.data_coding)  # fmt: skip
+            return _cut(text, content.encoding, self._profile)
         except UsageError:
             raise Unsendable("invalid_text") from None
 
@@ -312,10 +382,11 @@ class Encoder:
         return times.format_absolute(deadline)
 
 
-def _tail(middle: bytes, text: bytes, tlvs: tuple[tuple[int, bytes], ...]) -> bytes:
-    """What follows destination_addr: §4.4.1 ends with sm_length, short_message and the TLVs."""
+def _tail(middle: bytes, text: bytes, tlvs: Tlvs, more: bytes) -> bytes:
+    """What follows destination_addr: §4.4.1 ends with sm_length, short_message and the TLVs, of
+    which `more` are those the content has written already."""
     tail = middle + bytes((len(text),)) + text
-    return tail + write_tlvs(tlvs) if tlvs else tail
+    return tail + write_tlvs(tlvs) + more if tlvs else tail + more
 
 
 def _render(known: _Known, values: str | None) -> str:
@@ -325,12 +396,18 @@ def _render(known: _Known, values: str | None) -> str:
         raise Unsendable("missing_variable") from None
 
 
-def _cut(
-    text: str, encoding: str, mode: str, alphabet: str, data_coding: Mapping[str, int]
-) -> Segments:
+def _cut(text: str, encoding: str, profile: Profile) -> Segments:
+    carrier = profile.carrier
+    mode, data_coding = carrier.long_message, profile.data_coding
     try:
         return segment(
-            text, mode=mode, encoding=encoding, alphabet=alphabet, data_coding=data_coding
+            text,
+            mode=mode,
+            encoding=encoding,
+            alphabet=carrier.alphabet,
+            national=profile.national,
+            packed=carrier.packed,
+            data_coding=data_coding,
         )
     except UsageError:
         if encoding in ("auto", "ucs2"):

@@ -19,6 +19,7 @@ from gateway.model import UNKNOWN_POLICY, OnUnknown
 from protocol import constants as c
 from protocol import segment
 from protocol.address import AddressRule
+from protocol.national import alphabets
 from protocol.timers import Timers
 
 _VERSIONS: Final = {
@@ -40,6 +41,7 @@ class Profile:
     timers           of its sessions
     rules            TON/NPI of senders, first match wins
     data_coding      wire value for each encoding
+    national         alphabets to try before UCS-2
     statuses         command_status -> Rule
     on_unknown       category -> what happens to a submission nobody answered
     burst            PDUs that may leave at once after a rest
@@ -52,6 +54,7 @@ class Profile:
         "hosts",
         "interface_version",
         "name",
+        "national",
         "on_unknown",
         "password",
         "registered_delivery",
@@ -83,6 +86,7 @@ class Profile:
         data_coding: dict[str, int] = dict(segment.DATA_CODING)
         data_coding.update(carrier.data_coding.items())
         self.data_coding: Final = data_coding
+        self.national: Final = alphabets(carrier.national)
         self.registered_delivery: Final = (
             c.REGISTERED_DELIVERY_FINAL if carrier.receipts else c.REGISTERED_DELIVERY_NONE
         )

@@ -26,6 +26,9 @@ another carrier may find it (Jasmin's head-of-line block)."""
 
 SEVERITY: Final = {"retry": 1, "next_carrier": 2, "fail": 3, "reject": 4}
 
+_ONLY_HERE: Final = frozenset({"missing_tlv"})
+"""Reasons that are one carrier's: it never saw the message, and another may take it as it is."""
+
 # Plain ints on the hot path: an attribute of an enum class costs three times a global.
 _QUEUED: Final = int(Status.QUEUED)
 SENT: Final = int(Status.SENT)
@@ -80,8 +83,10 @@ def given_back(message: Leased, carrier: str, at: int, due: int) -> Settled:
     )
 
 
-def unsendable(message: Leased, carrier: str, at: int, reason: str) -> Settled:
+def unsendable(message: Leased, carrier: str, at: int, reason: str, routes: Routes) -> Settled:
     """The message cannot be encoded, or its time is over."""
+    if reason in _ONLY_HERE and routes.another(message.lane, carrier):
+        return _elsewhere(message, carrier, at, reason, None)
     status = Status.EXPIRED if reason == "validity_expired" else Status.FAILED
     return Settled(message, carrier, Outcome.FAILED, at, int(status), reason=reason)
 

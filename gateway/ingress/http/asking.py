@@ -11,6 +11,7 @@ from typing import Any
 from gateway.draft import Ask, Draft, SeenNumbers
 from gateway.ingress.http.call import Call
 from gateway.ingress.http.shapes import Options, Recipient
+from gateway.ingress.http.tlvs import tlvs_of
 from gateway.ingress.http.values import microseconds
 from gateway.model import Category, Priority
 from gateway.store.contract import BatchView
@@ -34,6 +35,7 @@ def ask_for(call: Call, options: Options, text: str, seen: SeenNumbers | None = 
         metadata=options.metadata,
         seen=seen,
         default_region=options.default_region,
+        tlvs=tlvs_of(options.tlvs) if options.tlvs else (),
     )
 
 
@@ -70,6 +72,7 @@ def ask_again(call: Call, batch: BatchView, seen: SeenNumbers) -> Ask:
         batch=batch.id,
         seen=seen,
         default_region=options.get("default_region"),
+        tlvs=content.tlvs,
     )
 
 

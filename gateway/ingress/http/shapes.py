@@ -7,7 +7,7 @@ many are not stated here but checked by admission, so that a bad recipient never
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -18,6 +18,8 @@ MAX_RECIPIENTS = 10_000
 """Recipients of one JSON body; more belong in a stream of `/recipients`."""
 MAX_TEXT = 40_000
 """255 parts of 153 septets are 39,015 characters; no longer text can be sent."""
+MAX_TLVS: Final = 20
+"""TLVs of one submission: four are the most that operators are known to demand."""
 
 Instant = Annotated[
     datetime, Meta(tz=True, description="RFC 3339 with an offset.", examples=["2026-11-23T11:30Z"])
@@ -52,6 +54,26 @@ ScopeName = Literal["messages:write", "messages:read", "moderation", "optouts", 
 
 class Shape(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A JSON object with known fields only."""
+
+
+class TlvRequest(Shape, kw_only=True):
+    """A TLV for the operator: its `name` in carriers' profiles or its `tag`, and its `value` as
+    text or number, or its octets in `hex`."""
+
+    name: (
+        Annotated[
+            str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$", max_length=40, examples=["dlt_entity_id"])
+        ]
+        | None
+    ) = None
+    tag: (
+        Annotated[str, Meta(pattern="^0[xX][0-9A-Fa-f]{1,4}$", max_length=6, examples=["0x1400"])]
+        | None
+    ) = None
+    value: Annotated[str, Meta(max_length=255, examples=["1101456789012345678"])] | None = None
+    hex: (
+        Annotated[str, Meta(pattern="^[0-9A-Fa-f]*$", max_length=512, examples=["00ff"])] | None
+    ) = None
 
 
 class Options(Shape, kw_only=True):
@@ -90,6 +112,13 @@ class Options(Shape, kw_only=True):
         | None
     ) = None
     metadata: Metadata | None = None
+    tlvs: Annotated[
+        list[TlvRequest],
+        Meta(
+            max_length=MAX_TLVS,
+            description="TLVs for the operator. A carrier that has no such name leaves it out.",
+        ),
+    ] = field(default_factory=list)
 
 
 class MessageRequest(Options, kw_only=True):
