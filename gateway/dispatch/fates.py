@@ -16,7 +16,7 @@ from gateway import metrics as m
 from gateway.dispatch.lanes import Routes
 from gateway.dispatch.outgoing import Context, Outgoing, Part, context_of
 from gateway.dispatch.profile import Profile
-from gateway.dispatch.statuses import CONGESTED, UNKNOWN_STATUS
+from gateway.dispatch.statuses import UNKNOWN_STATUS
 from gateway.dispatch.throttle import Pace, Throttle
 from gateway.dispatch.verdict import SEVERITY, judge
 from gateway.model import Status
@@ -30,6 +30,7 @@ from protocol.events import (
     Lost,
     Malformed,
     Received,
+    Refused,
     TimedOut,
     Unexpected,
     Unsent,
@@ -71,6 +72,8 @@ class Fates:
     ) -> None:
         self.routes = routes
         """Replaced when the configuration is reloaded."""
+        self.congestion_state: int | None = None
+        """The last one the operator told; None as long as it tells none."""
         self._profile = profile
         self._throttle = throttle
         self._pace = pace
@@ -89,6 +92,8 @@ class Fates:
             if isinstance(event, Answered):
                 context, response, sent_at = event.context, event.response, event.sent_at
                 sent_ats.append(sent_at)
+                if event.error is not None:
+                    self._tally.count(m.MALFORMED_PDUS, 1, name)
                 if (
                     isinstance(context, Outgoing)
                     and isinstance(response, SubmitSmResp)
@@ -154,6 +159,8 @@ class Fates:
             self._tally.count(m.MALFORMED_PDUS, 1, name)
         elif isinstance(event, Unexpected):
             self._tally.count(m.UNEXPECTED_PDUS, 1, name, event.pdu.command)
+        elif isinstance(event, Refused):
+            self._tally.count(m.REFUSED_PDUS, 1, name, c.command_name(event.command_id))
         else:
             harvest.others.append(event)
 
@@ -167,9 +174,14 @@ class Fates:
         rule = self._profile.statuses.get(status, UNKNOWN_STATUS)
         name, lane = self._profile.name, outgoing.message.lane
         self._tally.count(m.SUBMITS, 1, name, lane, c.status_name(status))
-        congestion = response.tlv(_CONGESTION_STATE)
-        if rule.action == "throttle" or (congestion and congestion[0] >= CONGESTED):
+        if rule.action == "throttle":
             self._throttle.complain(sent_at, now)
+        if response.tlvs:
+            congestion = response.tlv(_CONGESTION_STATE)
+            if congestion and len(congestion) == 1:
+                # Whatever version the bind speaks: who sends it means it.
+                self.congestion_state = congestion[0]
+                self._throttle.congestion(congestion[0], sent_at, now)
         if rule.action == "ok":
             self._throttle.accepted(sent_at)
             if outgoing.ids is None:
@@ -193,6 +205,8 @@ class Fates:
         """
         outgoing, index = _whose(event.context)
         self._tally.count(m.LATE_RESPONSES, 1, self._profile.name)
+        if event.error is not None:
+            self._tally.count(m.MALFORMED_PDUS, 1, self._profile.name)
         if not outgoing.settled:
             outgoing.unknown -= 1
             self._answered(outgoing, index, event.response, event.sent_at, now)

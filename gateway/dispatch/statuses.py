@@ -87,10 +87,6 @@ CREDENTIALS_REFUSED: Final = frozenset(
 """Answers to a bind after which trying again soon can only lock the account. ESME_RBINDFAIL says
 nothing, and most SMSCs say it for a wrong password."""
 
-CONGESTED: Final = 90
-"""congestion_state from which 5.0 (§4.8.4.18) calls the SMSC near congestion: 80-89 is the
-optimum, 90-99 nearing, 100 congested."""
-
 _STATUS_BY_NAME: Final = {name: number for number, (name, _) in c.COMMAND_STATUS.items()}
 
 _DEFAULT_REASON: Final[Mapping[str, str]] = {

@@ -1,7 +1,7 @@
 """How fast a carrier may be fed: a token bucket in PDU/s, and what its complaints have taught us.
 
-In: moments (seconds of any monotonic origin), PDUs sent, complaints. Out: how many PDUs may leave
-now, and when the next may. Pure; knows no clock, no link and no message.
+In: moments (seconds of any monotonic origin), PDUs sent, complaints, congestion_state. Out: how
+many PDUs may leave now, and when the next may. Pure; knows no clock, no link and no message.
 """
 
 from __future__ import annotations
@@ -19,16 +19,41 @@ LEAST_SHARE: Final = 1 / 64
 """Of the configured rate, how little the slow-down leaves: something must leave to learn that the
 operator has recovered."""
 
+OPTIMUM: Final = 80
+NEARING: Final = 90
+CONGESTED: Final = 100
+"""congestion_state (SMPP 5.0 §4.8.4.18): 0 idle, up to 79 low, medium and high load, 80-89 the
+optimum, 90-99 nearing congestion, 100 congested; the rest is reserved."""
+STRONGEST_BRAKE: Final = 0.5
+"""What a state of 100 leaves of the rate: as much as a complaint does."""
+
+
+def brake(congestion_state: int) -> float | None:
+    """The share of the present rate that a congestion_state leaves; None if it asks for nothing.
+
+    Below the optimum the operator could take more, which the rate's own growth finds out. At the
+    optimum (1.0) the rate is right as it is. From 90 to 100 it falls in a straight line, so that
+    an operator that says so early is slowed early and gently, and never has to refuse anything.
+    """
+    if congestion_state < OPTIMUM or congestion_state > CONGESTED:
+        return None
+    if congestion_state < NEARING:
+        return 1.0
+    steps = congestion_state - NEARING + 1
+    return 1.0 - (1.0 - STRONGEST_BRAKE) * steps / (CONGESTED - NEARING + 1)
+
 
 class Throttle:
     """The pace of one carrier. `rate` is PDU/s, `burst` how many may leave at once after a rest."""
 
     __slots__ = (
         "_at",
+        "_held",
         "_pause",
         "_rate_at",
         "_slow_at",
         "_slow_rate",
+        "_slowed_at",
         "_tokens",
         "_until",
         "burst",
@@ -41,8 +66,10 @@ class Throttle:
         self._tokens = self.burst
         self._at = now
         self._rate_at = rate  # the rate in force at `_at`
-        self._slow_rate = rate  # the rate after the last complaint
+        self._slow_rate = rate  # the rate from which it grows since `_slow_at`
         self._slow_at = now
+        self._slowed_at = now  # what left before has nothing to say about the pace since
+        self._held = False  # the operator is loaded as it likes: no growth
         self._until = now  # silence until here
         self._pause = 0.0  # how long the last silence was meant to be
 
@@ -86,15 +113,42 @@ class Throttle:
         One complaint for each round trip counts: a window full of them is one opinion, and what
         left before the last slow-down says nothing about the pace since.
         """
-        if sent_at < self._slow_at:
+        if sent_at < self._slowed_at:
             return
-        self._refill(now)
-        self._slow_rate = max(self.rate_now(now) / 2, self.rate * LEAST_SHARE)
-        self._slow_at = now
-        self._rate_at = self._slow_rate
+        self._slow_down(0.5, now)
         self._tokens = min(self._tokens, 1.0)
         self._pause = min(LONGEST_PAUSE, self._pause * 2 or FIRST_PAUSE)
         self._until = now + self._pause
+
+    def congestion(self, congestion_state: int, sent_at: float, now: float) -> None:
+        """The response to a PDU sent at `sent_at` told how loaded the operator is.
+
+        Nothing was refused, so there is no silence; once for each round trip, as with complaints.
+        """
+        left = brake(congestion_state)
+        if left is None:
+            self._held = False
+        elif left == 1.0:
+            self._hold(now)
+        elif sent_at >= self._slowed_at:
+            self._slow_down(left, now)
+
+    def _hold(self, now: float) -> None:
+        """Grow no further; what has grown since the last time we were told goes again. Once we are
+        told no more, it grows on from here."""
+        self._refill(now)
+        if not self._held:
+            self._slow_rate = self.rate_now(now)
+            self._held = True
+        self._slow_at = now
+        self._rate_at = self._slow_rate
+
+    def _slow_down(self, left: float, now: float) -> None:
+        self._refill(now)
+        self._slow_rate = max(self.rate_now(now) * left, self.rate * LEAST_SHARE)
+        self._slow_at = self._slowed_at = now
+        self._rate_at = self._slow_rate
+        self._held = False
 
     def accepted(self, sent_at: float) -> None:
         """A PDU sent at `sent_at` was taken: if it left after the last silence, the silence was

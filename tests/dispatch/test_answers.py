@@ -10,7 +10,7 @@ from gateway.model import Status
 from gateway.store.contract import Outcome
 from protocol import constants as c
 from protocol.message_id import canonical
-from protocol.pdu import SubmitSmResp
+from protocol.pdu import Outbind, SubmitSm, SubmitSmResp
 from protocol.udh import parse
 from tests.dispatch.conftest import Smsc, Start, carrier, settings
 
@@ -99,23 +99,63 @@ async def test_a_throttled_part_follows_its_message_over_the_same_link(
     assert view.attempts == 1  # the throttled submission is not one
 
 
+async def congested(smsc: SimulatedSmsc, index: int, status: int, state: bytes) -> None:
+    """Answer a submit that was left open, telling a congestion_state."""
+    smsc.binds[0].send(
+        SubmitSmResp(
+            command_status=status,
+            sequence_number=smsc.submits[index].pdu.sequence_number,
+            message_id="" if status else "A1",
+            tlvs=((0x0428, state),),
+        )
+    )
+
+
 async def test_congestion_slows_down_and_loses_nothing(smsc: Smsc, start: Start) -> None:
     operator = await smsc()
     world = await start(settings(carrier("op1", operator, rate=1000.0)))
     await operator.until(lambda: len(operator.binds) == 1)
+    operator.stay_silent(3)
+    await world.store.put(NUMBERS[:3])
+    await operator.until(lambda: operator.counters.silent == 3)
+    assert world.metric("aldis_congestion_state", carrier="op1") == 0
+    await congested(operator, 0, c.ESME_ROK, b"\x5f")
+    await congested(operator, 1, c.ESME_RINVDSTADR, b"\x5e")
+    await congested(operator, 2, c.ESME_ROK, b"\0\x64")  # no state of one octet: nobody's guess
+    await world.store.until(lambda: len(world.store.results) == 3)
+    assert {r.operator_ids for r in world.store.of(Status.SENT)} == {("a1",)}
+    assert 600 < world.statuses()["op1"].rate_now < 800
+    assert world.metric("aldis_congestion_state", carrier="op1") == 0x5E
+    assert world.metric("aldis_throttled_total", carrier="op1") == 0
+
+
+async def test_what_the_session_forbids_or_nobody_can_read_is_counted(
+    smsc: Smsc, start: Start
+) -> None:
+    operator = await smsc()
+    world = await start(settings(carrier("op1", operator)))
+    await operator.until(lambda: len(operator.binds) == 1)
     operator.stay_silent()
     await world.store.put(NUMBERS[:1])
     await operator.until(lambda: operator.counters.silent == 1)
-    operator.binds[0].send(
-        SubmitSmResp(
-            sequence_number=operator.submits[0].pdu.sequence_number,
-            message_id="A1",
-            tlvs=((0x0428, b"\x5f"),),
-        )
+    [session] = operator.binds
+    session.send(SubmitSm(sequence_number=1, source_addr="1", destination_addr="2"))
+    session.send(Outbind(sequence_number=2, system_id="x", password="y"))
+    session.send(SubmitSmResp(sequence_number=77, message_id="stray"))
+    session.send_octets(bytes.fromhex("0000001400000005000000000000000301020304"))  # deliver_sm
+    number = operator.submits[0].pdu.sequence_number.to_bytes(4, "big")
+    broken = b"A1\0" + bytes.fromhex("001e00ff31")  # a TLV that runs past the end
+    session.send_octets(
+        (16 + len(broken)).to_bytes(4, "big") + bytes.fromhex("8000000400000000") + number + broken
     )
     await world.store.sent(1)
-    assert world.store.results[0].operator_ids == ("a1",)
-    assert world.statuses()["op1"].rate_now == 0.0
+    refused = "aldis_refused_pdus_total"
+    assert world.metric(refused, carrier="op1", command="submit_sm") == 1
+    assert world.metric(refused, carrier="op1", command="outbind") == 1
+    assert world.metric(
+        "aldis_unexpected_pdus_total", carrier="op1", command="submit_sm_resp"
+    ) == 1  # fmt: skip
+    assert world.metric("aldis_malformed_pdus_total", carrier="op1") == 2
 
 
 def over_two(first: Carrier, second: Carrier) -> Any:

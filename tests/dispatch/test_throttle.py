@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dispatch.throttle import FIRST_PAUSE, LEAST_SHARE, LONGEST_PAUSE, Pace, Throttle
+from gateway.dispatch.throttle import (
+    FIRST_PAUSE,
+    LEAST_SHARE,
+    LONGEST_PAUSE,
+    Pace,
+    Throttle,
+    brake,
+)
 
 
 def test_a_full_bucket_gives_its_burst_and_then_the_rate() -> None:
@@ -103,6 +110,61 @@ def test_nothing_accrues_in_the_silence() -> None:
     throttle = Throttle(100.0, 50, now=0.0)
     throttle.complain(sent_at=0.0, now=0.0)
     assert throttle.available(0.5) <= 1
+
+
+@pytest.mark.parametrize("state", [0, 1, 29, 30, 49, 50, 69, 70, 79, 101, 255])
+def test_an_operator_with_room_or_a_reserved_state_asks_for_nothing(state: int) -> None:
+    assert brake(state) is None
+    throttle = Throttle(100.0, 10, now=0.0)
+    throttle.congestion(state, 1.0, 1.1)
+    assert throttle.rate_now(1.1) == 100.0
+
+
+def test_the_brake_grows_with_the_congestion() -> None:
+    assert [brake(state) for state in (80, 89)] == [1.0, 1.0]
+    shares = [brake(state) or 0.0 for state in range(89, 101)]
+    assert shares == sorted(shares, reverse=True)
+    assert len(set(shares)) == len(shares)
+    assert shares[1] > 0.95 - 1e-3
+    assert shares[-1] == pytest.approx(0.5)
+
+
+def test_congestion_slows_down_once_a_round_trip_and_without_silence() -> None:
+    throttle = Throttle(100.0, 10, now=0.0)
+    for _ in range(10):
+        throttle.congestion(100, sent_at=1.0, now=1.1)
+    throttle.congestion(95, sent_at=1.09, now=1.15)
+    assert throttle.rate_now(1.1) == pytest.approx(50.0)
+    assert throttle.paused(1.1) == 0
+    assert throttle.available(1.1) >= 1
+    throttle.congestion(100, sent_at=1.2, now=1.3)
+    assert throttle.rate_now(1.3) == pytest.approx(25.0, rel=0.02)
+    for step in range(20):
+        throttle.congestion(100, sent_at=2.0 + step / 100, now=2.0 + step / 100)
+    assert throttle.rate_now(2.19) == pytest.approx(100.0 * LEAST_SHARE)
+
+
+def test_at_the_optimum_the_rate_stays_where_it_is() -> None:
+    throttle = Throttle(100.0, 10, now=0.0)
+    throttle.congestion(85, sent_at=0.0, now=0.0)
+    assert throttle.rate_now(0.0) == 100.0
+    throttle.congestion(100, sent_at=1.0, now=1.0)
+    for step in range(301):
+        now = 1.0 + step / 10
+        throttle.congestion(80, sent_at=now - 0.05, now=now)
+        assert throttle.rate_now(now) == pytest.approx(50.0)
+    throttle.congestion(79, sent_at=31.0, now=31.1)
+    assert throttle.rate_now(46.0) == pytest.approx(75.0)
+    throttle.congestion(85, sent_at=46.0, now=46.0)
+    assert throttle.rate_now(61.0) == pytest.approx(100.0), "told no more, it grows on"
+
+
+def test_a_state_does_not_hide_a_refusal_of_what_was_sent_before_it() -> None:
+    throttle = Throttle(100.0, 10, now=0.0)
+    throttle.congestion(100, sent_at=1.0, now=1.1)
+    throttle.congestion(85, sent_at=1.2, now=1.3)
+    throttle.complain(sent_at=1.25, now=1.4)
+    assert throttle.paused(1.4) == pytest.approx(FIRST_PAUSE)
 
 
 def test_pace_follows_what_is_answered_and_forgets_a_night() -> None:
