@@ -16,6 +16,7 @@ _KEY: Final = re.compile(r"\s*([A-Za-z0-9_.\-\"']+?)\s*=")
 def locate(text: str) -> dict[str, int]:
     """Lines (from 1) of all tables and keys; array tables are numbered from 0."""
     lines: dict[str, int] = {}
+    implied: dict[str, int] = {}  # [a.b] without [a]: the first line inside `a`
     arrays: dict[str, int] = {}
     prefix = ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -23,22 +24,27 @@ def locate(text: str) -> dict[str, int]:
         if header is not None:
             prefix = _enter(header[2], header[1] == "[[", arrays)
             lines.setdefault(prefix, number)
+            around = prefix.rpartition(".")[0]
+            while around:
+                implied.setdefault(around, number)
+                around = around.rpartition(".")[0]
             prefix += "."
             continue
         key = _KEY.match(line)
         if key is not None:
             lines.setdefault(prefix + _plain(key[1]), number)
-    return lines
+    return {**implied, **lines}
 
 
-def line_of(lines: dict[str, int], path: str) -> int | None:
-    """The line of `path`, or of the nearest thing around it that has one."""
+def line_of(lines: dict[str, int], path: str) -> tuple[int, int] | None:
+    """The line of `path`, or of the nearest thing around it that has one; before it, how much of
+    the path (characters) that is."""
     while path:
         for known in (path, path + "[0]"):
             if known in lines:
-                return lines[known]
+                return len(path), lines[known]
         if path.endswith("]") and path[: path.rindex("[")] in lines:
-            return lines[path[: path.rindex("[")]]
+            return path.rindex("["), lines[path[: path.rindex("[")]]
         path = path.rpartition(".")[0]
     return None
 

@@ -9,6 +9,7 @@ A single value can be set from the environment: `ALDIS_HTTP__PORT=8081` is `[htt
 
 from __future__ import annotations
 
+import copy
 import difflib
 import hashlib
 import os
@@ -33,7 +34,9 @@ _LISTS: Final = {
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)\Z")
-_AT: Final = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_AT: Final = re.compile(r" - at `(?P<key>key` in `)?\$(?P<path>.*)`$")
+_STEP: Final = re.compile(r"\.([^.\[]+)|\[([0-9]+)\]")
+_CARRIER: Final = re.compile(r"carrier\[([0-9]+)\]\.?")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `([^`]*)`")
 
 
@@ -89,6 +92,8 @@ class _Reading:
         self.environment = environment
         self.name = name
         self.directory = directory
+        self.profiles: dict[int, tuple[str, dict[str, int]]] = {}
+        """Name and lines of the profile file of each carrier that has one."""
         self.problems: list[str] = []
 
     def settings(self) -> s.Settings:
@@ -121,9 +126,18 @@ class _Reading:
         return found
 
     def complain(self, path: str, problem: str) -> None:
-        line = line_of(self.lines, path)
-        where = f"{self.name}:{line}" if line else self.name
-        self.problems.append(f"{where}: {problem}")
+        self.problems.append(f"{self._where(path)}: {problem}")
+
+    def _where(self, path: str) -> str:
+        """The file and line of `path`: the profile's where the carrier's own table is silent."""
+        name, found = self.name, line_of(self.lines, path)
+        carrier = _CARRIER.match(path)
+        profile = self.profiles.get(int(carrier[1])) if carrier is not None else None
+        if carrier is not None and profile is not None:
+            inside = line_of(profile[1], path[carrier.end() :])
+            if inside is not None and (found is None or carrier.end() + inside[0] > found[0]):
+                name, found = profile[0], inside
+        return f"{name}:{found[1]}" if found is not None else name
 
     def _stop_if_wrong(self) -> None:
         if self.problems:
@@ -133,7 +147,7 @@ class _Reading:
         try:
             return msgspec.convert(value, kind, dec_hook=_quantity)
         except msgspec.ValidationError as error:
-            self.complain(*_explain(str(error), kind, path))
+            self.complain(*_explain(_pinpoint(str(error), value, kind), kind, path))
             return None
 
     def _apply_environment(self) -> None:
@@ -160,15 +174,17 @@ class _Reading:
                 continue
             path = self._profile_path(profile)
             try:
-                base = tomllib.loads(path.read_text("utf-8"))
-            except (OSError, tomllib.TOMLDecodeError) as error:
+                text = path.read_text("utf-8")
+                base = tomllib.loads(text)
+            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
                 known = ", ".join(sorted(file.stem for file in PROFILES.glob("*.toml"))) or "none"
                 self.complain(
                     f"carrier[{place}].profile",
                     f"profile {profile!r} cannot be read ({error}); shipped profiles: {known}",
                 )
                 continue
-            carriers[place] = {**base, **carrier}
+            self.profiles[place] = str(path), locate(text)
+            carriers[place] = _merged(base, carrier)
 
     def _profile_path(self, profile: str) -> Path:
         if "/" in profile or profile.endswith(".toml"):
@@ -245,6 +261,17 @@ class _Reading:
         return value
 
 
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` where it says something, else `base`; tables are merged key by key, so that a carrier
+    can add one TLV or one status to those of its profile."""
+    merged = {**base, **over}
+    for key, value in over.items():
+        below = base.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            merged[key] = _merged(below, value)
+    return merged
+
+
 def _quantity(kind: type, value: Any) -> Any:
     """Durations and sizes from what stands in the file."""
     if kind is s.Duration:
@@ -267,7 +294,7 @@ def _quantity(kind: type, value: Any) -> Any:
 def _explain(message: str, kind: Any, path: str) -> tuple[str, str]:
     """(path, sentence) from a msgspec complaint about a value that stands at `path`."""
     at = _AT.search(message)
-    inner = at[1] if at is not None else ""
+    inner = at["path"] if at is not None else ""
     message = _AT.sub("", message)
     unknown = _UNKNOWN.search(message)
     if unknown is not None:
@@ -279,6 +306,35 @@ def _explain(message: str, kind: Any, path: str) -> tuple[str, str]:
         return f"{path}{inner}", f"`{missing[1]}` is missing; add it to this table"
     field = inner.rpartition(".")[2] or path
     return f"{path}{inner}", f"`{field}`: {message[:1].lower()}{message[1:]}"
+
+
+def _pinpoint(message: str, value: Any, kind: Any) -> str:
+    """`message` with the key where msgspec, of an entry of a free table, says `[...]` or nothing.
+
+    Each entry is tried alone, until one brings the same complaint.
+    """
+    at = _AT.search(message)
+    if at is None or not (at["key"] or "[...]" in at["path"]):
+        return message
+    before, _, after = at["path"].partition("[...]")
+    whole = copy.deepcopy(value)
+    holder: Any = None
+    last: str | int = ""
+    table: Any = whole
+    for name, index in _STEP.findall(before):
+        holder, last = table, name or int(index)
+        table = table[last]
+    for key, entry in dict(table).items():
+        if holder is None:
+            whole = {key: entry}
+        else:
+            holder[last] = {key: entry}
+        try:
+            msgspec.convert(whole, kind, dec_hook=_quantity)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                return f"{message[: at.start()]} - at `${before}.{key}{after}`"
+    return message
 
 
 def _fields_at(kind: Any, inner: str) -> list[str]:

@@ -1,7 +1,8 @@
 """The configuration's own page: every key with its type, default and sentence.
 
-In: the source of `config.settings`. Out: Markdown. Sentences are the docstrings beside the fields,
-which Python forgets, so they are read from the source: what is documented is what is there.
+In: the source of `config.settings`, the shipped profiles. Out: Markdown. Sentences are the
+docstrings beside the fields, which Python forgets, so they are read from the source: what is
+documented is what is there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from config import settings
+from config.load import PROFILES
 
 _WHERE = {
     "Gateway": "[gateway]",
@@ -60,7 +62,32 @@ def page() -> str:
         for field in msgspec.structs.fields(kind):
             text = sentences[name, field.name].replace("|", "\\|")
             lines.append(f"| `{field.name}` | {_type(field.type)} | {_default(field)} | {text} |")
+        if name == "Carrier":
+            lines += _profiles()
     return "\n".join(lines) + "\n"
+
+
+def _profiles() -> Iterator[str]:
+    """The shipped profiles: what the head of each file says of it."""
+    yield from (
+        "",
+        "### Shipped profiles",
+        "",
+        '`profile = "NAME"` takes one of these; what the `[[carrier]]` says itself comes first,',
+        "and tables (`tlvs`, `status`, `source`) are merged key by key. They are typical, and",
+        "nobody's in particular: `config/carriers/NAME.toml` has each setting with its reason.",
+        'Files of your own are named by path (`profile = "./north.toml"`).',
+        "",
+        "| profile | for | typical | as of |",
+        "|---|---|---|---|",
+    )
+    for file in sorted(PROFILES.glob("*.toml")):
+        head = file.read_text("utf-8").partition("\n\n")[0]
+        what, _, rest = " ".join(line.lstrip("# ") for line in head.splitlines()).partition(
+            " Typical: "
+        )
+        typical, _, since = rest.partition(" As of ")
+        yield f"| `{file.stem}` | {what} | {typical} | {since.partition('.')[0]} |"
 
 
 def _sentences() -> dict[tuple[str, str], str]:

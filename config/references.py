@@ -14,6 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config import settings as s
+from protocol import tlv
+from protocol.errors import UsageError
 
 Problem = tuple[str, str]
 
@@ -34,6 +36,7 @@ def check_references(found: s.Settings) -> Iterator[Problem]:
                 yield from _files(f"smpp[{place}].tls", port.tls.client_ca)
     for place, carrier in enumerate(found.carrier):
         yield from _carrier(f"carrier[{place}]", carrier)
+    yield from _ports_once(found)
     for place, route in enumerate(found.route):
         yield from _route(f"route[{place}]", route, found)
     if found.http.tls is not None:
@@ -138,15 +141,68 @@ def _carrier(path: str, carrier: s.Carrier) -> Iterator[Problem]:
         names = (carrier.tls.ca, carrier.tls.certificate, carrier.tls.key)
         yield from _files(f"{path}.tls", *[name for name in names if name is not None])
     yield from _zone(f"{path}.receipt_zone", carrier.receipt_zone)
-    if carrier.outbind is not None:
-        if not _is_host_port(carrier.outbind.listen):
-            yield f"{path}.outbind.listen", f"{carrier.outbind.listen!r} is not host:port"
-        for network in carrier.outbind.networks:
-            if not _is_network(network):
-                yield f"{path}.outbind.networks", f"{network!r} is no network"
+    yield from _receiving(path, carrier)
+    for name, needs in (("national", carrier.national), ("packed", carrier.packed)):
+        if needs and carrier.alphabet != "gsm":
+            yield f"{path}.{name}", f'septets need alphabet = "gsm", not "{carrier.alphabet}"'
+    yield from _tlvs(f"{path}.tlvs", carrier.tlvs)
     for name, value in carrier.data_coding.items():
         if not 0 <= value <= 255:
             yield f"{path}.data_coding.{name}", f"{value} is no data_coding; it is 0 to 255"
+
+
+def _receiving(path: str, carrier: s.Carrier) -> Iterator[Problem]:
+    outbind = carrier.outbind
+    if outbind is None:
+        if carrier.bind == "tx" and carrier.receipts:
+            yield (
+                f"{path}.bind",
+                "a transmitter alone gets no receipts; write trx, or tell where the operator "
+                "calls us in [carrier.outbind], or receipts = false",
+            )
+        return
+    if not _is_host_port(outbind.listen):
+        yield f"{path}.outbind.listen", f"{outbind.listen!r} is not host:port"
+    for network in outbind.networks:
+        if not _is_network(network):
+            yield f"{path}.outbind.networks", f"{network!r} is no network; write 10.0.0.0/8"
+    if len((outbind.password or "").encode()) > 64:
+        yield f"{path}.outbind.password", "a password is at most 8 octets (64 where it is bent)"
+
+
+def _ports_once(found: s.Settings) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for place, carrier in enumerate(found.carrier):
+        if carrier.outbind is not None:
+            other = owners.setdefault(carrier.outbind.listen, carrier.name)
+            if other != carrier.name:
+                yield (
+                    f"carrier[{place}].outbind.listen",
+                    f"carrier `{other}` listens on {carrier.outbind.listen} already; who calls "
+                    "there must be one operator",
+                )
+
+
+def _tlvs(path: str, tlvs: dict[str, s.CarrierTlv]) -> Iterator[Problem]:
+    names: dict[int, str] = {}
+    for name, row in tlvs.items():
+        tag = int(row.tag, 16)
+        other = names.setdefault(tag, name)
+        if other != name:
+            yield (
+                f"{path}.{name}.tag",
+                f"`{other}` has the tag {row.tag} already; a tag has one name",
+            )
+        if tag in tlv.SPOKEN_FOR:
+            yield (
+                f"{path}.{name}.tag",
+                f"{row.tag} is {tlv.TLV_BY_TAG[tag].name}, which the gateway or the operator sets",
+            )
+        if row.value is not None:
+            try:
+                tlv.encode_text(row.value, s.TLV_KINDS[row.kind], row.octets)
+            except UsageError as error:
+                yield f"{path}.{name}.value", f"not a value of kind {row.kind}: {error}"
 
 
 def _route(path: str, route: s.Route, found: s.Settings) -> Iterator[Problem]:
