@@ -20,22 +20,27 @@ from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
 from gateway.admission.world import World
 from gateway.draft import Ask, Draft
+from gateway.returns.inbound import inbound_part
 from gateway.routing import RoutingTable
 from gateway.template import compile_template
 from protocol import constants as c
-from protocol import gsm7, receipt
+from protocol import gsm7, receipt, udh
+from protocol.address import Address
+from protocol.coding import codecs_by_data_coding
 from protocol.connection import Connection
+from protocol.national import NATIONAL, alphabets
 from protocol.pdu import (
     BindTransceiver,
     BindTransceiverResp,
     DeliverSm,
+    SubmitMulti,
     SubmitSm,
     SubmitSmResp,
     decode,
     encode,
     prepare,
 )
-from protocol.segment import frame, segment
+from protocol.segment import count_only, frame, segment
 from protocol.state import Role
 from protocol.timers import Timers
 
@@ -43,6 +48,7 @@ _RUNS: Final = 7
 _RUN_SECONDS: Final = 0.05
 _LIST: Final = 1_000
 """How many go into a call that takes lists; the figure is for one of them."""
+_DESTINATIONS: Final = 100
 _NOW: Final = 1_795_000_000_000_000
 
 Case = tuple[str, Callable[[], object], int]
@@ -82,12 +88,31 @@ def _codec() -> Iterator[Case]:
             tlvs=tlvs,
         )
     )
+    reply = encode(
+        DeliverSm(
+            sequence_number=8,
+            source_addr="46700000001",
+            destination_addr="72345",
+            esm_class=c.ESM_CLASS_UDHI,
+            short_message=bytes.fromhex("0500030c0201") + b"Yes please, tomorrow at noon",
+        )
+    )
+    many = encode(
+        SubmitMulti(
+            sequence_number=9,
+            source_addr="ALDIS",
+            dest_address=tuple(Address(1, 1, f"4670000{n:04}") for n in range(_DESTINATIONS)),
+            short_message=b"x" * 140,
+        )
+    )
     response = SubmitSmResp(sequence_number=7, message_id="1000000001")
     response_octets = encode(response)
     yield "decode submit_sm, 140 octets", lambda: decode(submit_octets), 1
     yield "encode submit_sm, 140 octets", lambda: encode(submit), 1
     yield "prepare submit_sm", lambda: prepare(submit, "destination_addr"), 1
     yield "decode deliver_sm, receipt with TLVs", lambda: decode(deliver), 1
+    yield "decode deliver_sm, reply", lambda: decode(reply), 1
+    yield "decode submit_multi, one of 100 addresses", lambda: decode(many), _DESTINATIONS
     yield "decode submit_sm_resp", lambda: decode(response_octets), 1
     yield "encode submit_sm_resp", lambda: encode(response), 1
     yield "parse receipt, text and TLVs", lambda: receipt.parse(text, tlvs), 1
@@ -105,8 +130,40 @@ def _text() -> Iterator[Case]:
     yield "segment, GSM-7, 1 part", lambda: segment(gsm), 1
     yield "segment, UCS-2, 1 part", lambda: segment(cyrillic), 1
     yield "segment, GSM-7, 3 parts", lambda: segment(long), 1
-    yield "frame 3 parts", lambda: frame(parts, 7), 1
     yield "render template, 2 placeholders", lambda: template.render(values), 1
+    yield "frame 3 parts", lambda: frame(parts, 7), 1
+    turkish = "Siparişiniz yola çıktı, yarın öğleden sonra kapınızda olacak."
+    one, every = alphabets(["turkish"]), alphabets(NATIONAL)
+    yield "segment, Turkish, 1 language", lambda: segment(turkish, national=one), 1
+    yield "segment, Turkish, all languages", lambda: segment(turkish, national=every), 1
+    yield "segment, UCS-2, all languages", lambda: segment(cyrillic, national=every), 1
+    yield "count_only, GSM-7, 1 part", lambda: count_only(gsm), 1
+
+
+def _replies() -> Iterator[Case]:
+    """A deliver_sm that has been decoded -> the part of a reply."""
+    codecs = codecs_by_data_coding()
+    place = bytes.fromhex("0500030c0201")
+
+    def taken(text: bytes, header: bytes = b"", data_coding: int = 0) -> Callable[[], object]:
+        pdu = DeliverSm(
+            source_addr="46700000001",
+            destination_addr="72345",
+            esm_class=c.ESM_CLASS_UDHI if header else 0,
+            short_message=header + text,
+            data_coding=data_coding,
+        )
+        return lambda: inbound_part(pdu, "op", codecs, None, _NOW)
+
+    both = "Yarın öğleden sonra".encode("utf-16-be")
+    packed = gsm7.pack(b"x" * 153, gsm7.fill_bits(6))
+    turkish = alphabets(["turkish"])[2].encode("Yarın öğleden sonra") or b""
+    yield "parse a header, 1 element", lambda: udh.parse(place + b"x"), 1
+    yield "reply, GSM-7", taken(b"Yes please, tomorrow at noon"), 1
+    yield "reply, GSM-7, part of two", taken(b"Yes please, tomorrow at noon", place), 1
+    yield "reply, UCS-2", taken(both, data_coding=8), 1
+    yield "reply, Turkish", taken(turkish, bytes.fromhex("06240101250101")), 1
+    yield "unpack 153 septets", lambda: gsm7.unpack(packed, gsm7.fill_bits(6)), 1
 
 
 def _session() -> Iterator[Case]:
@@ -211,7 +268,7 @@ def cost(call: Callable[[], object]) -> float:
 def measure() -> dict[str, float]:
     """Name -> microseconds, of every case."""
     figures = {}
-    for group in (_codec, _text, _session, _admission):
+    for group in (_codec, _text, _replies, _session, _admission):
         for name, call, share in group():
             figures[name] = round(cost(call) / share * 1e6, 3)
     return figures

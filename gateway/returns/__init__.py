@@ -62,7 +62,7 @@ class _Origin:
         self.form = IdForm(settings.message_id, learnt)
         overrides = {value: name for name, value in settings.data_coding.items()}
         self.codecs = codecs_by_data_coding(settings.alphabet, overrides)
-        self.packed = bool(getattr(settings, "packed", False))
+        self.packed = settings.packed
 
 
 class Returns:

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.settings import Carrier, LanguageName
+from gateway.metrics import Metrics
+from gateway.returns import Returns
 from gateway.returns.inbound import inbound_part
+from gateway.store.contract import InboundMessage, InboundPart
 from protocol import gsm7
 from protocol.coding import codecs_by_data_coding
 from protocol.constants import ESM_CLASS_UDHI
-from protocol.national import alphabets
+from protocol.national import NATIONAL, alphabets
 from protocol.pdu import DataSm, DeliverSm, Pdu
 from protocol.segment import frame, segment
 
@@ -225,3 +232,31 @@ def test_any_octets_are_a_message(
     )
     shown.encode()
     assert 1 <= part <= total <= 255
+
+
+class Kept:
+    """Where the parts of one read go: the store itself is tested with the store."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
+        self.texts += [part.text for part in parts]
+        return []
+
+    async def recall(self, key: str) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_carrier_says_whether_it_packs(packed: bool) -> None:
+    kept = Kept()
+    returns = Returns(kept, Metrics(), lambda: 7)  # type: ignore[arg-type]
+    await returns.apply([Carrier(name="op", packed=packed)], [])
+    septets = b"Hello \x1be"
+    await returns.take("op", [deliver(gsm7.pack(septets) if packed else septets)])
+    assert kept.texts == ["Hello €"]
+
+
+def test_the_configuration_offers_every_language_there_is() -> None:
+    assert get_args(LanguageName) == tuple(NATIONAL)
