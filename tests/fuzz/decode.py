@@ -30,7 +30,11 @@ def _decoded(octets: bytes) -> pdus.Pdu | None:
     except PduError as error:
         assert error.command_status != 0
         assert error.sequence_number == int.from_bytes(octets[12:16], "big")
-        assert (error.pdu is None) == (error.command_id not in pdus.PDUS)
+        unknown = isinstance(error.pdu, pdus.UnknownPdu)
+        assert unknown == (error.command_id not in pdus.PDUS)
+        if isinstance(error.pdu, pdus.UnknownPdu):
+            length = int.from_bytes(octets[:4], "big")
+            assert pdus.encode(error.pdu) == octets[:length]
         assert str(error) and repr(error.pdu)
         return None
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from protocol import dump, receipt, segment, times, tlv, udh
 from protocol import pdu as pdus
+from protocol import receipt, segment, times, tlv, udh, words
 from protocol.connection import Connection
 from protocol.window import Window
 
@@ -93,7 +93,7 @@ def test_a_fault_is_found_in_the_short_run(
 
 
 def test_a_value_without_a_meaning_is_found_in_the_short_run(monkeypatch: Any) -> None:
-    monkeypatch.setitem(dump.MEANING, "interface_version", {0x34: "SMPP 3.4"}.__getitem__)
+    monkeypatch.setitem(words._WORDS, "interface_version", {0x34: "SMPP 3.4"}.__getitem__)
     with pytest.raises(KeyError):
         short_run(TARGETS["dump"])
 
