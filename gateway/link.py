@@ -137,6 +137,10 @@ class SmppLink(asyncio.Protocol):
         """How many requests of ours wait for an answer."""
         return 0 if self._connection is None else self._connection.outstanding
 
+    def take_enquiries(self) -> int:
+        """How many enquire_links of the peer have been answered since the last call."""
+        return 0 if self._connection is None else self._connection.take_enquiries()
+
     def send_requests(
         self,
         command_id: int,
@@ -175,15 +179,17 @@ class SmppLink(asyncio.Protocol):
         self._flush()
         self._arm()  # the last answer owed may release the peer's unbind
 
-    def pause_reading(self, paused: bool) -> None:
-        """Stop or go on reading; the peer's window then fills, and it waits."""
+    def pause_reading(self, paused: bool) -> bool:
+        """Stop or go on reading; the peer's window then fills, and it waits. Whether that changed
+        anything."""
         transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        if paused and transport.is_reading():
+        if transport is None or transport.is_closing() or transport.is_reading() is not paused:
+            return False
+        if paused:
             transport.pause_reading()
-        elif not paused and not transport.is_reading():
+        else:
             transport.resume_reading()
+        return True
 
     def unbind(self) -> None:
         """Take leave; `closed` follows, at the latest after the response timer."""

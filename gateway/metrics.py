@@ -157,6 +157,13 @@ REFUSED_PDUS = _row(
     "counter", "refused_pdus_total", "Requests the session's state forbade.", "carrier", "command"
 )
 MALFORMED_PDUS = _row("counter", "malformed_pdus_total", "PDUs that did not parse.", "carrier")
+ENQUIRIES = _row("counter", "enquiries_total", "The carrier's enquire_links answered.", "carrier")
+READING_PAUSED = _row(
+    "counter",
+    "reading_paused_total",
+    "Links not read for a while, too much of theirs being unanswered.",
+    "carrier",
+)
 CONGESTION_STATE = _row(
     "gauge", "congestion_state", "Load the operator last told of, 0-100 (SMPP 5.0).", "carrier"
 )

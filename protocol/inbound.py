@@ -74,6 +74,12 @@ class Inbound(Outbound):
         self._offered: Final = interface_version
         self._tail = bytearray()  # the beginning of a PDU whose end has not arrived
         self._needed = 0  # octets that `_tail` must reach before it is worth another look
+        self._enquiries = 0
+
+    def take_enquiries(self) -> int:
+        """How many enquire_links of the peer have been answered since the last call."""
+        enquiries, self._enquiries = self._enquiries, 0
+        return enquiries
 
     # ---- octets in
 
@@ -172,6 +178,7 @@ class Inbound(Outbound):
         """Take one whole PDU other than a message or the response to one."""
         _, command_id, _, number = HEADER.unpack_from(data, pos)
         if command_id == ENQUIRE_LINK:
+            self._enquiries += 1
             self._queue(ENQUIRE_LINK_RESP, ESME_ROK, number, b"")
         elif command_id & RESPONSE_BIT:
             self._receive_response(data, pos, end, now, events)

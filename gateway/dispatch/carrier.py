@@ -163,6 +163,9 @@ class Carrier:
     def tick(self) -> None:
         """Once a second: pass the numbers on."""
         self._tally.count(m.UNKNOWN_TLVS, self._encoder.take_unknown_tlvs(), self.profile.name)
+        for bind in self._binds:
+            if bind.link is not None:
+                self._count_enquiries(bind.link)
         self._tally.flush()
         now, name, status = self._loop.time(), self.profile.name, self.status()
         self._metrics.set(m.BINDS_UP, status.bound, name)
@@ -221,6 +224,7 @@ class Carrier:
         self._abandon(link)
         if not self.up:
             self._give_back(self._feed.take_back(), self._clock())
+        self._count_enquiries(link)
         self._tally.count(m.LINK_ENDS, 1, self.profile.name, reason)
         self._state_changed("bind down", reason)
         self._answered.set()
@@ -285,6 +289,11 @@ class Carrier:
 
     def _reap(self, harvest: Harvest) -> None:
         self._settler.put(harvest.settled, harvest.late, harvest.sent)
+
+    def _count_enquiries(self, link: Link) -> None:
+        enquiries = link.take_enquiries()
+        if enquiries:
+            self._tally.count(m.ENQUIRIES, enquiries, self.profile.name)
 
     def _abandon(self, link: Link) -> None:
         """Parts that wait at a link will not leave over it."""

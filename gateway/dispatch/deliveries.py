@@ -44,8 +44,8 @@ class Deliveries:
     def hand_over(self, link: Link, pdus: list[Pdu]) -> None:
         """Pass one read's requests to the port."""
         link.owed += len(pdus)
-        if link.owed > MOST_UNANSWERED:
-            link.pause_reading(True)
+        if link.owed > MOST_UNANSWERED and link.pause_reading(True):
+            self._tally.count(m.READING_PAUSED, 1, self._profile.name)
         task = asyncio.get_running_loop().create_task(self._answer(link, pdus))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

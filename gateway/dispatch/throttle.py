@@ -6,6 +6,7 @@ many PDUs may leave now, and when the next may. Pure; knows no clock, no link an
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 FIRST_PAUSE: Final = 0.5
@@ -68,7 +69,9 @@ class Throttle:
         self._rate_at = rate  # the rate in force at `_at`
         self._slow_rate = rate  # the rate from which it grows since `_slow_at`
         self._slow_at = now
-        self._slowed_at = now  # what left before has nothing to say about the pace since
+        # What left before, or in the same tick of the loop's clock, has nothing to say about the
+        # pace since: ten answers that came back within the millisecond once meant 30 s of silence.
+        self._slowed_at = -inf
         self._held = False  # the operator is loaded as it likes: no growth
         self._until = now  # silence until here
         self._pause = 0.0  # how long the last silence was meant to be
@@ -113,7 +116,7 @@ class Throttle:
         One complaint for each round trip counts: a window full of them is one opinion, and what
         left before the last slow-down says nothing about the pace since.
         """
-        if sent_at < self._slowed_at:
+        if sent_at <= self._slowed_at:
             return
         self._slow_down(0.5, now)
         self._tokens = min(self._tokens, 1.0)
@@ -130,7 +133,7 @@ class Throttle:
             self._held = False
         elif left == 1.0:
             self._hold(now)
-        elif sent_at >= self._slowed_at:
+        elif sent_at > self._slowed_at:
             self._slow_down(left, now)
 
     def _hold(self, now: float) -> None:

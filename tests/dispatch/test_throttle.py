@@ -82,6 +82,18 @@ def test_a_window_of_complaints_is_one_opinion() -> None:
     assert throttle.rate_now(1.2) == pytest.approx(50.0, rel=0.01)
 
 
+def test_a_window_of_complaints_within_one_tick_of_the_clock_is_one_opinion_too() -> None:
+    throttle = Throttle(100.0, 10, now=0.0)
+    for _ in range(10):
+        throttle.complain(sent_at=1.0, now=1.0)
+    assert throttle.paused(1.0) == pytest.approx(FIRST_PAUSE)
+    assert throttle.rate_now(1.0) == pytest.approx(50.0)
+    braked = Throttle(100.0, 10, now=0.0)
+    for _ in range(10):
+        braked.congestion(100, sent_at=1.0, now=1.0)
+    assert braked.rate_now(1.0) == pytest.approx(50.0)
+
+
 def test_complaints_after_each_pause_lengthen_it_up_to_a_limit() -> None:
     throttle = Throttle(64.0, 10, now=0.0)
     now, pauses = 1.0, []
