@@ -217,6 +217,6 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
         yield begin
         for world in worlds:
-            await world.dispatcher.drain(0.3)
+            await world.dispatcher.drain(0.1)
             await world.store.close()
             assert not world.store.leased, "a lease was not settled"

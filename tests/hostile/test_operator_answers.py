@@ -113,7 +113,7 @@ async def test_a_generic_nack_refuses_the_submit_it_names(site: Site) -> None:
     world = await site(script)
     ids = await world.put(1)
     await world.settled(ids, Status.SENT)
-    assert [each.attempts for each in world.results(ids[0])][0] == 1
+    assert world.results(ids[0])[0].attempts == 1
     assert world.metric("submits_total", carrier="bad", status="ESME_RSYSERR") == 1
     assert world.metric("possible_duplicates_total") == 0  # it was refused, not lost
     assert world.bad.connections == 1
