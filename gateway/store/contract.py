@@ -589,7 +589,8 @@ class Mailbox(msgspec.Struct, frozen=True):
     """Everything up to here has been taken, this chunk included."""
     done: tuple[tuple[int, int], ...] = ()
     """(chunk, event in it) taken beyond `position`; written when the gateway stops, so that a
-    restart offers little twice."""
+    restart offers little twice. Events are counted from 0; in `RECEIPT` chunks by id, through all
+    `ReceiptNews` of the chunk."""
 
 
 # --- the contract
@@ -792,7 +793,11 @@ class Store(Protocol):
         """Make deliveries pending again: by id, or all dead ones since; returns how many."""
 
     async def mailbox(self, account: str) -> Mailbox:
-        """How far the account's SMPP receivers are; a new one begins at the end of the log."""
+        """How far the account's SMPP receivers are; a new one begins at the end of the log.
+
+        Once asked for it is kept as long as this store is open; one that nobody asked for in
+        `keep_messages`, and for which nothing waits, is forgotten.
+        """
 
     async def put_mailbox(self, account: str, mailbox: Mailbox) -> None:
         """Note how far they are."""

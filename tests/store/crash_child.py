@@ -15,7 +15,7 @@ from pathlib import Path
 from workbench import SECOND, Bench
 
 from gateway.model import Status
-from gateway.store.contract import Outcome, Settled
+from gateway.store.contract import Outcome, Settled, WaitingPart
 
 
 def tell(kind: str, ids: list[int]) -> None:
@@ -41,6 +41,27 @@ async def main(directory: str, seed: int) -> None:
             )  # fmt: skip
             await bench.store.accept([submission])
             tell("accepted", [m.id for m in submission.messages])
+
+    async def joining() -> None:
+        """A customer's parts come one by one; the last brings its message."""
+        n = 0
+        waiting = [part.id for part in await bench.store.waiting_parts()]
+        tell("found", waiting)
+        while True:
+            n += 1
+            for identifier in bench.store.new_ids(choice.randint(0, 3), bench.now):
+                part = WaitingPart(identifier, "account0", "acme", bench.now, b"pdu")
+                await bench.store.keep_parts([part])
+                tell("kept", [identifier])
+                waiting.append(identifier)
+            if not waiting:
+                await asyncio.sleep(0)
+                continue
+            submission = bench.submission(1, account="account0", key=f"{seed}-joined-{n}")
+            submission.joined, waiting = waiting, []
+            await bench.store.accept([submission])
+            tell("joined", list(submission.joined))
+            tell("accepted", [submission.messages[0].id])
 
     async def sending() -> None:
         while True:
@@ -75,7 +96,7 @@ async def main(directory: str, seed: int) -> None:
         while True:
             await bench.store.maintain(bench.now)
 
-    await asyncio.gather(accepting(), sending(), receiving(), maintaining())
+    await asyncio.gather(accepting(), joining(), sending(), receiving(), maintaining())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """Whatever happens in whatever order: counts equal recounts, memory equals the file, every change
-is an event."""
+is an event, and customers hear of those they asked for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,7 +18,18 @@ from workbench import DAY, HOUR, SECOND, Bench
 from config.settings import Duration
 from gateway.ids import decode
 from gateway.model import FINAL, TRANSITIONS, BatchState, Status
-from gateway.store.contract import Content, LateAnswer, Leased, OptOut, Outcome, Settled
+from gateway.store.contract import (
+    RECEIPT,
+    Content,
+    Esme,
+    LateAnswer,
+    Leased,
+    OptOut,
+    Outcome,
+    ReceiptNews,
+    Replacement,
+    Settled,
+)
 
 ENDS = [
     (Outcome.SENT, Status.SENT), (Outcome.RETRY, Status.QUEUED), (Outcome.FAILED, Status.FAILED),
@@ -25,7 +37,10 @@ ENDS = [
     (Outcome.UNKNOWN, Status.UNKNOWN),
 ]  # fmt: skip
 RECEIPTS = [Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.REJECTED, Status.UNKNOWN]
+WAITS = [Status.QUEUED, Status.SCHEDULED, Status.HELD_MODERATION, Status.HELD_QUIET]
+CUSTOMERS = {"a": Esme("acme", "ACME", registered_delivery=0x11), "b": None}
 few = st.integers(1, 6)
+_news = msgspec.json.Decoder(list[ReceiptNews])
 
 
 class Life(RuleBasedStateMachine):
@@ -53,13 +68,17 @@ class Life(RuleBasedStateMachine):
             self.directory.cleanup()
 
     @rule(count=few, batch=st.sampled_from([None, *BatchState]), parts=st.integers(1, 3),
-          status=st.sampled_from([Status.QUEUED, Status.SCHEDULED, Status.HELD_MODERATION]),
+          status=st.sampled_from([*WAITS, Status.REJECTED]),
           delay=st.sampled_from([0, HOUR]), account=st.sampled_from("ab"))  # fmt: skip
     def accept(self, count, batch, parts, status, delay, account) -> None:
         submission = self.bench.submission(
             count, new_batch=batch or False, parts=parts, status=status, account=account,
             due=self.bench.now + delay, numbers=[100 + n for n in range(count)],
+            esme=CUSTOMERS[account],
         )  # fmt: skip
+        if status is Status.REJECTED:
+            for message in submission.messages:
+                message.reason = "too_long"
         self.runner.run(self.bench.store.accept([submission]))
         self.ids += [message.id for message in submission.messages]
         if batch:
@@ -121,6 +140,37 @@ class Life(RuleBasedStateMachine):
         )
         self.runner.run(self.bench.store.cancel("a", ids, self.bench.now))
 
+    @rule(data=st.data(), status=st.sampled_from(WAITS), delay=st.sampled_from([0, HOUR]),
+          parts=st.integers(1, 3))  # fmt: skip
+    def replace(self, data, status, delay, parts) -> None:
+        ids = data.draw(st.lists(st.sampled_from(self.ids), max_size=4) if self.ids
+                        else st.just([]))  # fmt: skip
+        due = self.bench.now + delay
+        ones = [
+            Replacement(
+                identifier,
+                Content(self.bench.new_id(), "a", "ACME", "other", "service", esme=CUSTOMERS["a"]),
+                parts, 0, status, due, due + DAY,
+            )
+            for identifier in ids
+        ]  # fmt: skip
+        before = {i: (s, seq) for i, s, seq in self.bench.sql(
+            "SELECT m.id, m.status, m.sequence FROM messages AS m JOIN names AS n"
+            " ON n.id = m.account WHERE n.name = 'a'"
+        )}  # fmt: skip
+        answers = self.runner.run(self.bench.store.replace("a", ones, self.bench.now))
+        assert answers == [before.get(identifier, (None, 0))[0] for identifier in ids]
+        for identifier, after, sequence, text in self.bench.sql(
+            "SELECT m.id, m.status, m.sequence, c.json ->> 'text' FROM messages AS m"
+            " JOIN contents AS c ON c.id = m.content"
+        ):
+            if identifier in before and identifier in ids:
+                was, earlier = before[identifier]
+                assert sequence - earlier == (after != was)
+                assert after == was or after in TRANSITIONS[was]
+                assert was in WAITS or after == was
+                assert text == "other" or was not in WAITS
+
     @rule(data=st.data(), state=st.sampled_from(BatchState))
     def move(self, data, state) -> None:
         if self.contents:
@@ -160,13 +210,23 @@ class Life(RuleBasedStateMachine):
         told: dict[int, list[dict]] = defaultdict(list)
         for event in self.bench.events():
             told[decode("msg", event["message"])].append(event)
-        for identifier, status, sequence in self.bench.sql(
-            "SELECT id, status, sequence FROM messages"
+        receipts: dict[int, list[str]] = defaultdict(list)
+        for (body,) in self.bench.sql(
+            "SELECT body FROM events WHERE type = ? ORDER BY position", RECEIPT
+        ):
+            for news in _news.decode(b"[" + body + b"]"):
+                for identifier in news.ids:
+                    receipts[identifier].append(Status(news.status).public)
+        for identifier, status, sequence, account in self.bench.sql(
+            "SELECT m.id, m.status, m.sequence, n.name FROM messages AS m JOIN names AS n"
+            " ON n.id = m.account"
         ):
             events = told.get(identifier, [])
             sequences = [event["sequence"] for event in events]
             assert sequences == sorted(set(sequences))
             names = [event["status"] for event in events]
+            heard = [name for name in names if Status[name.upper()] in (Status.SENT, *FINAL)]
+            assert receipts[identifier] == (heard if account == "a" else [])
             # One final status; only `unknown` may be followed, and only by evidence.
             finals = [Status[name.upper()] for name in names if Status[name.upper()] in FINAL]
             for before, after in pairwise(finals):

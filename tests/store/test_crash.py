@@ -55,6 +55,8 @@ def run_until_killed(directory: Path, seed: int) -> dict[str, set[int]]:
 async def test_nothing_acknowledged_is_lost_and_nothing_is_in_two_places(tmp_path: Path):
     accepted: set[int] = set()
     outcomes: dict[int, Status] = {}
+    kept: set[int] = set()
+    joined: set[int] = set()
     for seed in range(1, ROUNDS + 1):
         told = run_until_killed(tmp_path, seed)
         assert told["accepted"], "the child never got to work"
@@ -67,6 +69,20 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_in_two_places(tmp_pat
         }
         # Accepted means on disk, as a whole: a key is there with its messages or not at all.
         assert accepted <= statuses.keys()
+        # A customer's part was told an id: it waits, or its message is there; never both or
+        # neither, and what had its message keeps it.
+        waiting = {row[0] for row in bench.sql("SELECT id FROM waiting_parts")}
+        messages = dict(bench.sql("SELECT id, message FROM told_ids"))
+        assert set(told["found"]) == kept - joined
+        kept |= told["kept"]
+        joined |= told["joined"]
+        assert kept <= waiting | messages.keys()
+        assert not waiting & messages.keys()
+        assert joined <= messages.keys()
+        assert set(messages.values()) <= statuses.keys()
+        # What was on its way to disk when the child died may be there without having been told.
+        kept |= waiting | messages.keys()
+        joined |= messages.keys()
         # What was settled or told by the operator stands, also through the crashes after it.
         for kind, status in (("rejected", Status.REJECTED), ("delivered", Status.DELIVERED)):
             outcomes.update(dict.fromkeys(told[kind], status))

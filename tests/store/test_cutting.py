@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.store.sqlite.cutting import BATCH_EVENTS, STATUS, STATUS_BATCH, Chunk, Cursor, cut
@@ -22,6 +22,7 @@ def events_of(chunks: list[Chunk], one_type: str, first: int, skip: int, last: i
     return stretch[skip : skip + events]
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(
     st.lists(
         st.tuples(st.integers(1, 3), st.sampled_from(TYPES), st.integers(1, 500)), max_size=12

@@ -6,7 +6,7 @@ import pytest
 from database import HOUR, NOW, Database, next_deliveries
 from test_webhooks import endpoint
 
-from gateway.store.contract import Delivered, DeliveryState
+from gateway.store.contract import RECEIPT, Delivered, DeliveryState
 from gateway.store.sqlite.deliveries import (
     deliveries,
     due_deliveries,
@@ -82,6 +82,15 @@ def test_what_an_endpoint_was_not_given_is_counted(db):
     assert prune(db.writer, LATER, LATER, db.names).lost == {}  # counted once
     rest = next_deliveries(db.writer, {1: 9, 2: 9, 4: 9}, LATER, db.new_ids)
     assert [(one.webhook, one.events) for one in rest] == [(1, 1)]
+
+
+def test_news_for_smpp_receivers_are_no_endpoints_loss(db):
+    put_webhook(db.writer, endpoint(1), db.names)
+    put_webhook(db.writer, endpoint(2, types=["message.status"]), db.names)
+    db.log(5, RECEIPT, at=OLD)
+    db.log(1, at=LATER)
+    pruned = prune(db.writer, LATER, LATER, db.names)
+    assert (pruned.lost, pruned.untaken) == ({}, {})  # and there is no receiver either
 
 
 def test_what_an_endpoint_was_given_is_not_lost(db):

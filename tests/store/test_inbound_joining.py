@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.store.contract import InboundPart
@@ -36,6 +36,7 @@ def join(*parts: InboundPart) -> list[Whole]:
     return joiner.whole
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.integers(2, 255), st.randoms(use_true_random=False))
 def test_any_order_with_any_repetitions_is_one_message(total, chance):
     parts = [part(place, total) for place in range(1, total + 1)]

@@ -119,6 +119,8 @@ async def test_a_place_nobody_asks_for_is_forgotten_once_nothing_waits_there(ben
     bench.now += int(bench.settings.keep_messages * SECOND) - HOUR
     await write(bench, 1, account="waits")
     await bench.maintain()
+    await bench.store.put_mailbox("lately", Mailbox(0))
+    await write(bench, 1, account="lately", type="message.status")
     await bench.reopen()
     await bench.store.mailbox("here")
     bench.now += HOUR + SECOND
@@ -129,12 +131,22 @@ async def test_a_place_nobody_asks_for_is_forgotten_once_nothing_waits_there(ben
             "SELECT n.name FROM mailboxes AS b JOIN names AS n ON n.id = b.account"
         )}  # fmt: skip
 
-    assert await left() == {"waits", "here"}
+    assert await left() == {"waits", "here", "lately"}
     bench.now += 4 * DAY
-    await write(bench, 1, account="waits", type=INBOUND)  # the newest chunk of all is kept
+    await write(bench, 1, account="waits", type=INBOUND)
     await write(bench, 1, account="here")
-    assert await left() == {"waits", "here"}
+    assert await left() == {"waits", "here", "lately"}
     bench.now += 4 * DAY
     await write(bench, 1, account="other")
-    assert await left() == {"here"}
+    assert await left() == {"here", "lately"}
     assert bench.metric(SMPP_LOST, "waits") == 2
+
+
+async def test_what_was_taken_keeps_no_place(bench: Bench):
+    newest = await write(bench, 1)  # stays in the log whatever its age
+    await bench.store.put_mailbox("shop", Mailbox(newest))
+    await bench.reopen()
+    bench.now += int(bench.settings.keep_messages * SECOND) + SECOND
+    await bench.maintain()
+    assert bench.sql("SELECT position FROM events") == [(newest,)]
+    assert bench.sql("SELECT count(*) FROM mailboxes") == [(0,)]

@@ -182,6 +182,19 @@ async def test_each_part_the_customer_sent_has_its_own_end(bench: Bench):
     assert (undelivered.reason, undelivered.carrier_code) == ("absent_subscriber", "27")
 
 
+async def test_parts_that_fail_alike_keep_their_own_codes(bench: Bench):
+    first, second = bench.store.new_ids(2, bench.now)
+    (message,) = await bench.accept(1, content=content(bench, 2, raw(first, second)), parts=2)
+    await bench.sent(await bench.lease())
+    for part, code in ((1, "27"), (2, "31")):
+        await bench.receive(
+            bench.receipt(message, UNDELIVERED, part, reason="absent_subscriber", code=code)
+        )
+    assert [(one.ids, one.carrier_code, one.reason) for one in await told(bench)] == [
+        ([first], "27", "absent_subscriber"), ([second], "31", "absent_subscriber"),
+    ]  # fmt: skip
+
+
 async def test_a_part_never_heard_of_is_unknown(bench: Bench):
     first, second = bench.store.new_ids(2, bench.now)
     (message,) = await bench.accept(1, content=content(bench, 1, raw(first, second)), parts=2)

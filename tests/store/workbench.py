@@ -257,3 +257,6 @@ class Bench:
             " ELSE due >= 0 AND deadline IS NOT NULL END"
         )
         assert wrong == []
+        # A part waits, or it has its message: never both.
+        both = "SELECT id FROM told_ids INTERSECT SELECT id FROM waiting_parts"
+        assert self.sql(both) == []

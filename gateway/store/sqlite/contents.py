@@ -18,6 +18,10 @@ from gateway.store.sqlite.packed import pack, unpack
 KEPT: Final = 4_096
 """Enough for every campaign under way and some seconds of single messages; about 4 MB."""
 
+MAX_OCTETS: Final = 32 << 20
+"""Of texts and customers' own octets, which may be 64 KiB in a message (message_payload): 4,096 of
+those would be eight times this."""
+
 READ: Final = """
 SELECT '[' || coalesce(group_concat(c.json), '') || ']'
 FROM json_each(?) AS j CROSS JOIN contents AS c ON c.id = j.value
@@ -28,9 +32,10 @@ _contents: Final = msgspec.json.Decoder(list[Content])
 class Contents:
     """Contents by id, least recently used forgotten first."""
 
-    __slots__ = ("_kept", "smpp_accounts")
+    __slots__ = ("_kept", "_octets", "smpp_accounts")
 
     def __init__(self) -> None:
+        self._octets = 0
         self.smpp_accounts: set[str] = set()
         """Accounts some content of which, seen since the start, came over SMPP: nobody else's
         messages are looked at for whom to tell."""
@@ -43,14 +48,17 @@ class Contents:
         """Remember one that is stored."""
         if content.esme is not None:
             self.smpp_accounts.add(content.account)
+        self.forget(content.id)
         self._kept[content.id] = content
-        self._kept.move_to_end(content.id)
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._octets += _octets(content)
+        while len(self._kept) > KEPT or self._octets > MAX_OCTETS:
+            self._octets -= _octets(self._kept.popitem(last=False)[1])
 
     def forget(self, identifier: int) -> None:
         """It was not stored after all, or its text was erased."""
-        self._kept.pop(identifier, None)
+        content = self._kept.pop(identifier, None)
+        if content is not None:
+            self._octets -= _octets(content)
 
     def get(self, connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Content]:
         """The contents with these ids, from memory or in one statement."""
@@ -68,3 +76,7 @@ class Contents:
                 found[content.id] = content
                 self.put(content)
         return found
+
+
+def _octets(content: Content) -> int:
+    return len(content.text) + sum([len(part.payload) for part in content.raw])

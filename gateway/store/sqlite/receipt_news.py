@@ -53,7 +53,7 @@ def receipt_news(
     """The news of one step; a text counts as many events as it has ids. Messages that did not
     come over SMPP, or whose customer did not ask for this, are left out."""
     wanted = WANTED[status]
-    if not wanted and not parts:
+    if not wanted:
         return []
     alike: dict[Esme, _Group] = {}
     apart: dict[_Fate, _Group] = {}

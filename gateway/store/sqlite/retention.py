@@ -137,12 +137,12 @@ FROM (
 ERASE: Final = """
 UPDATE contents SET json = json_replace(json, '$.text', '', '$.raw', json((
     SELECT json_group_array(json_array(value ->> 0, value ->> 1, value ->> 2, value ->> 3, ''))
-    FROM json_each(json, '$.raw')
+    FROM json_each(contents.json, '$.raw')
 ))), erased = 1
 WHERE id IN (SELECT value FROM json_each(?))
 """
 """Of a customer's own parts the ids stay, which late receipts are told by; the octets and the TLVs
-go."""
+go. (`json_each` has a column `json` of its own.)"""
 VARS_OF_BATCH: Final = """
 SELECT json_group_array(id) FROM (
     SELECT m.id FROM batch_ranges AS r CROSS JOIN messages AS m
