@@ -149,6 +149,33 @@ class Sink(Listening):
         return self
 
 
+class Customers(Listening):
+    """`python -m bench.esme`: does nothing before it is told to."""
+
+    def __init__(self, gateway_port: int, *options: str, log: Path | None = None) -> None:
+        super().__init__("bench.esme", f"--gateway={gateway_port}", *options, log=log)
+
+    async def tell(self, order: str) -> None:
+        """`bind`, `start`, `visit` or `quiet`."""
+        status, _ = await request(self.port, "POST", f"/{order}")
+        if status != 204:
+            raise RuntimeError(f"{order}: {status}")
+
+    async def stats(self) -> dict[str, Any]:
+        """Its counts."""
+        stats: dict[str, Any] = await get_json(self.port, "/stats")
+        return stats
+
+    async def figures(self) -> dict[str, Any]:
+        """Delays and shares."""
+        figures: dict[str, Any] = await get_json(self.port, "/figures")
+        return figures
+
+    async def __aenter__(self) -> "Customers":
+        await self.start()
+        return self
+
+
 # ---- what a process costs
 
 

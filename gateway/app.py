@@ -11,6 +11,7 @@ import ctypes
 import gc
 import logging
 import platform
+import resource
 import signal
 import sys
 import time
@@ -237,6 +238,7 @@ def run(settings: Settings, path: Path | None = None) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.set_threshold(*GC_THRESHOLD)
     _keep_memory()
+    _raise_descriptors()
     try:
         return uvloop.run(serve(settings, path))
     except RuntimeError as error:
@@ -251,3 +253,14 @@ def _keep_memory() -> None:
     if mallopt is not None:
         for parameter, value in MALLOPT:
             mallopt(parameter, value)
+
+
+def _raise_descriptors() -> None:
+    """Take as many file descriptors as the system grants: each customer's bind is one, and the soft
+    limit is mostly 1,024, for programs that use select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError) as error:  # macOS says infinity and means less
+            logger.warning("file descriptors stay at %d: %s", soft, error)

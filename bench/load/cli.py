@@ -7,16 +7,12 @@ import click
 import msgspec
 import uvloop
 
-from bench.load import backlog, batch, kill, messages, otp, single
+from bench.load import backlog, batch, idle, kill, messages, otp, single, smpp, storm
 from bench.load.report import RESULTS, report
 from bench.load.site import SiteSettings
 
-_SITE = (
-    click.option("--binds", default=2, show_default=True, help="Transceivers to the operator."),
-    click.option("--window", default=2_000, show_default=True, help="Of each bind."),
+_RUN = (
     click.option("--synchronous", default="FULL", type=click.Choice(["FULL", "NORMAL"])),
-    click.option("--text", default="templated", type=click.Choice(["fixed", "templated", "long"])),
-    click.option("--encoding", default="gsm", type=click.Choice(["gsm", "ucs2"])),
     click.option("--smsc", multiple=True, help="An option for the operator, as --smsc=--latency=1"),
     click.option(
         "--results",
@@ -26,6 +22,19 @@ _SITE = (
     ),
     click.option("--keep/--no-keep", default=True, help="Whether to write the JSON at all."),
 )
+_SITE = (
+    click.option("--binds", default=2, show_default=True, help="Transceivers to the operator."),
+    click.option("--window", default=2_000, show_default=True, help="Of each bind."),
+    click.option("--text", default="templated", type=click.Choice(["fixed", "templated", "long"])),
+    click.option("--encoding", default="gsm", type=click.Choice(["gsm", "ucs2"])),
+    *_RUN,
+)
+
+
+def _run_options(function: Any) -> Any:
+    for option in reversed(_RUN):
+        function = option(function)
+    return function
 
 
 def _site_options(function: Any) -> Any:
@@ -35,18 +44,19 @@ def _site_options(function: Any) -> Any:
 
 
 class _Common:
-    """What the shared options come to."""
+    """What the shared options come to. `binds` and `window` are those to the operator; scenarios
+    with SMPP customers leave them at their defaults."""
 
     def __init__(self, options: dict[str, Any], **site: Any) -> None:
-        self.text_name: str = options["text"]
-        self.text = messages.TEXTS[options["text"], options["encoding"]]
+        self.text = messages.TEXTS[options.get("text", "fixed"), options.get("encoding", "gsm")]
         self.options = {name: value for name, value in options.items() if name != "results"}
         self.directory: Path | None = options["results"] if options["keep"] else None
+        given: dict[str, Any] = {
+            name: options[name] for name in ("binds", "window") if name in options
+        }
         self.site = SiteSettings(
-            binds=options["binds"],
-            window=options["window"],
             synchronous=options["synchronous"],
-            **({"smsc": tuple(options["smsc"])} | site),
+            **({"smsc": tuple(options["smsc"])} | given | site),
         )
 
     def report(self, scenario: str, figures: dict[str, Any], **settings: Any) -> None:
@@ -141,9 +151,88 @@ def kill_command(kills: int, connections: int, seed: int, **options: Any) -> Non
         raise SystemExit(1)
 
 
+@command.command("smpp")
+@click.option("--messages", "count", default=200_000, show_default=True)
+@click.option("--text", default="fixed", type=click.Choice(["fixed", "templated"]))
+@click.option("--binds", default=1, show_default=True, help="Of customers, transceivers.")
+@click.option("--logins", default=1, show_default=True, help="Over which they are spread.")
+@click.option("--accounts", default=1, show_default=True, help="To which the logins belong.")
+@click.option(
+    "--window", type=int, help="Of each bind. Default: 1,000, and 10,000 for all together."
+)
+@_run_options
+def smpp_command(
+    count: int,
+    text: str,
+    binds: int,
+    logins: int,
+    accounts: int,
+    window: int | None,
+    **options: Any,
+) -> None:
+    """SMPP in, SMPP out, receipts back over the same binds."""
+    common = _Common(options)
+    window = window or min(1_000, max(1, 10_000 // binds))
+    figures = uvloop.run(
+        smpp.run(
+            common.site,
+            count=count,
+            templated=text == "templated",
+            binds=binds,
+            logins=logins,
+            accounts=accounts,
+            window=window,
+        )
+    )
+    name = f"smpp-{text}"
+    if binds > 1:
+        name += f"-{binds}-binds"
+    if logins > 1:
+        name += f"-{logins}-logins"
+    common.report(
+        name,
+        figures,
+        messages=count,
+        text=text,
+        binds=binds,
+        logins=logins,
+        accounts=accounts,
+        window=window,
+    )
+
+
+@command.command("idle")
+@click.option("--binds", default=10_000, show_default=True, help="Of customers who are silent.")
+@click.option("--rate", default=1_000.0, show_default=True, help="Messages/s of one who is not.")
+@click.option("--seconds", default=20.0, show_default=True)
+@_run_options
+def idle_command(binds: int, rate: float, seconds: float, **options: Any) -> None:
+    """Ten thousand silent binds, and one that sends."""
+    common = _Common(options)
+    figures = uvloop.run(idle.run(common.site, binds=binds, rate=rate, seconds=seconds))
+    common.report("idle", figures, binds=binds, rate=rate, seconds=seconds)
+
+
+@command.command("storm")
+@click.option("--visits", default=1_000.0, show_default=True, help="Connections/s to no end.")
+@click.option("--rate", default=2_000.0, show_default=True, help="Messages/s of one good bind.")
+@click.option("--seconds", default=10.0, show_default=True)
+@_run_options
+def storm_command(visits: float, rate: float, seconds: float, **options: Any) -> None:
+    """Connections that come and go, and one bind that sends."""
+    common = _Common(options)
+    figures = uvloop.run(storm.run(common.site, visits=visits, rate=rate, seconds=seconds))
+    common.report("storm", figures, visits=visits, rate=rate, seconds=seconds)
+
+
 @command.command("all")
 @click.pass_context
 def all_command(context: click.Context) -> None:
-    """Every scenario with its defaults."""
+    """Every scenario with its defaults, `smpp` in three sizes."""
     for scenario in (batch_command, single_command, otp_command, backlog_command, kill_command):
         context.invoke(scenario)
+    context.invoke(smpp_command)
+    context.invoke(smpp_command, text="templated")
+    context.invoke(smpp_command, binds=200, logins=200, accounts=20)
+    context.invoke(idle_command)
+    context.invoke(storm_command)

@@ -14,6 +14,7 @@ from bench.load.cli import command
 from bench.load.client import Caller
 from bench.load.report import percentiles, report
 from bench.load.site import KEY, Site, SiteSettings, configuration
+from bench.load.smpp_site import smpp_toml
 from bench.micro import cost, measure
 from bench.processes import Child, cpu_seconds, memory
 from bench.web import Request, Response, WebServer
@@ -62,6 +63,27 @@ def test_the_configuration_is_one_the_gateway_takes(tmp_path: Path) -> None:
     assert found.gateway.node == 7
     assert found.store.synchronous == "FULL"
     assert found.account[0].keys[0].hash is not None
+
+
+def test_the_configuration_for_smpp_customers_is_one_too(tmp_path: Path) -> None:
+    text = configuration(
+        SiteSettings(extra=smpp_toml(8005, logins=6, accounts=3, max_binds=7)),
+        http=8001,
+        ops=8002,
+        smsc=8003,
+        sink=8004,
+        secret="whsec_" + "A" * 44,
+        store=tmp_path / "aldis.db",
+    )
+    found = loads(text, {}, name="bench.toml", directory=tmp_path)
+    assert found.smpp[0].port == 8005
+    logins = {one.name: [each.system_id for each in one.smpp] for one in found.account[1:]}
+    assert logins == {
+        "customer0": ["esme0", "esme3"],
+        "customer1": ["esme1", "esme4"],
+        "customer2": ["esme2", "esme5"],
+    }
+    assert found.account[1].smpp[0].max_binds == 7
 
 
 def test_percentiles() -> None:
@@ -160,6 +182,11 @@ def test_all_runs_every_scenario_with_its_defaults(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("bench.load.cli.report", note)
     result = CliRunner().invoke(command, ["all"], catch_exceptions=False)
     assert result.exit_code == 0
-    assert list(seen) == ["batch", "single", "otp", "backlog", "kill"]
+    assert list(seen) == [
+        *("batch", "single", "otp", "backlog", "kill"),
+        *("smpp-fixed", "smpp-templated", "smpp-fixed-200-binds-200-logins", "idle", "storm"),
+    ]
+    assert seen["smpp-fixed"]["window"] == 1_000
+    assert seen["smpp-fixed-200-binds-200-logins"]["window"] == 50
     assert seen["backlog"]["messages"] == 1_000_000
     assert seen["otp"]["bulk"] == 500_000
