@@ -34,12 +34,15 @@ class _Jobs:
         self.died: list[str] = []
         self.cores = cores
         self.targets = targets
-        total = sum(target.share for target in targets)
+        total = cores * sum(target.share for target in targets)
+        shares = given = 0
         for target in targets:
             for core in range(cores):
-                count = max(1, inputs * target.share // total // cores)
+                shares += target.share
+                count = inputs * shares // total - given  # so that they add up to `inputs`
+                given += count
                 number = zlib.crc32(f"{seed} {target.name} {core}".encode()) or 1
-                self.waiting.append((target, count, number))
+                self.waiting.append((target, max(1, count), number))
         shutil.rmtree(directory / "tally", ignore_errors=True)
 
     def start(self) -> None:

@@ -1,7 +1,7 @@
 """Whatever a peer sends and whatever we do meanwhile, a Connection of either role never raises for
-it; a stream fed whole or octet by octet gives the same events and the same answers; the answers
-are PDUs; what is kept is bounded; each request of ours has exactly one fate; and time only moves
-forward.
+it; a stream fed whole, octet by octet or in pieces gives the same events and the same answers;
+these are PDUs; what is kept is bounded; each request of ours has exactly one fate; and time only
+moves forward.
 
 An input is a program: octets that choose what happens next, the peer's octets among it.
 """
@@ -46,6 +46,7 @@ _COMMANDS = (*PDUS, 0, 0x110, 0x80000110, 0xFFFFFFFF)
 _STATUSES = (0, 0, 0, 1, c.ESME_RTHROTTLED, 0xFFFFFFFF)
 _NUMBERS = (0, 1, 2, 3, 4, 5, 6, 7, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _STEPS = (0.0, 0.25, 1.0, 5.0, 10.0, 29.999, 30.0, 31.0, 100.0)
+_PIECES = (1, 1, 3, 16, 61)
 _WINDOW = 8
 
 
@@ -75,7 +76,7 @@ class _Program:
 class _Side:
     """One connection, and what it must not forget."""
 
-    def __init__(self, role: Role, timers: Timers, max_pdu: int, first: int, whole: bool) -> None:
+    def __init__(self, role: Role, timers: Timers, max_pdu: int, first: int, piece: int) -> None:
         self.made = Connection(
             role,
             now=0.0,
@@ -84,7 +85,7 @@ class _Side:
             max_pdu=max_pdu,
             first_sequence=first,
         )
-        self.whole = whole
+        self.piece = piece  # octets fed at once; 0 for all
         self.given: list[object] = []
         self.back: list[object] = []
         self.late: list[object] = []
@@ -93,11 +94,11 @@ class _Side:
         self.moments = self._moments()
 
     def feed(self, data: bytes, now: float) -> list[Event]:
-        if self.whole:
+        if not self.piece:
             return self.made.receive_data(data, now)
         events: list[Event] = []
-        for octet in data:
-            events += self.made.receive_data(bytes((octet,)), now)
+        for at in range(0, len(data), self.piece):
+            events += self.made.receive_data(data[at : at + self.piece], now)
             assert len(self.made._tail) <= self.made.max_pdu
         return events
 
@@ -156,8 +157,8 @@ def seeds() -> list[bytes]:
     bind = list(PDUS).index(c.BIND_TRANSCEIVER)
     submits, answer, drain = b"\x05\x04", b"\x07\x00", b"\x0a"
     first_answered, late = b"\x02\x00\x00\x00", b"\x03\x07\x02\x03\x00\x00"
-    as_esme = b"\x00\x00\x00\x00" + b"\x04\x02" + bytes((1, bind_resp, 0, 1, 0)) + submits + drain
-    as_smsc = b"\x01\x00\x00\x00" + bytes((1, bind, 0, 1, 7)) + bytes(7) + answer + submits + drain
+    as_esme = bytes(5) + b"\x04\x02" + bytes((1, bind_resp, 0, 1, 0)) + submits + drain
+    as_smsc = b"\x01" + bytes(4) + bytes((1, bind, 0, 1, 7)) + bytes(7) + answer + submits + drain
     for octets in vectors.pdus():
         raw = b"\x00" + len(octets).to_bytes(2, "big") + octets
         for start in (as_esme, as_smsc):
@@ -172,7 +173,8 @@ def check(data: bytes) -> None:
     role = program.choose((Role.ESME, Role.SMSC))
     timers, max_pdu = program.choose(_TIMERS), program.choose(_MAX_PDU)
     first = program.choose((1, 0x7FFFFFFD))
-    sides = [_Side(role, timers, max_pdu, first, whole) for whole in (True, False)]
+    pieces = (0, program.choose(_PIECES))
+    sides = [_Side(role, timers, max_pdu, first, piece) for piece in pieces]
     now = 0.0
     while program:
         now = _step(program, sides, now)
@@ -289,7 +291,7 @@ def _both(sides: list[_Side], act: Callable[[_Side], list[Event]]) -> list[list[
     """Do the same to both; the events are the same, in the same order."""
     seen = [act(side) for side in sides]
     told = [[list(_told(event)) for event in events] for events in seen]
-    assert told[0] == told[1], f"whole: {seen[0]}; octet by octet: {seen[1]}"
+    assert told[0] == told[1], f"whole: {seen[0]}; in pieces: {seen[1]}"
     for side, events in zip(sides, seen, strict=True):
         side.take(events)
     return seen

@@ -24,13 +24,13 @@ class Target(NamedTuple):
 
 # What reads whatever comes first gets most. A session costs fifty times a decode.
 _SHARES = (
-    (decode, 36, 2_048),
-    (session, 8, 512),
-    (receipt, 18, 1_024),
+    (decode, 40, 2_048),
+    (session, 2, 512),
+    (receipt, 20, 1_024),
     (tlvs, 12, 1_024),
     (udh, 10, 300),
-    (text, 6, 1_024),
-    (times, 6, 64),
+    (text, 4, 1_024),
+    (times, 8, 64),
     (dump, 4, 2_048),
 )
 
