@@ -107,6 +107,8 @@ class Ops(Section, frozen=True):
     """Address to listen on."""
     port: Port = 9090
     """TCP port; 0 lets the system choose."""
+    full_capture: bool = False
+    """Whether `aldis capture --full` may show numbers and texts; passwords it never shows."""
 
 
 class StoreSettings(Section, frozen=True):

@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
 from gateway.admission.uploads import Uploads
 from gateway.admission.world import World
+from gateway.capture import Taps
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.profile import Profile
 from gateway.errors import AldisError, StoreTooNew, StoreUnavailable
@@ -73,10 +75,25 @@ class App:
         self.store = SqliteStore(settings.store, settings.gateway.node, self.metrics, clock)
         self.world = World(Numbering(), RoutingTable(settings.route), self.store)
         self.returns = Returns(self.store, self.metrics, clock)
-        self.dispatcher = Dispatcher(settings, self.store, self.metrics, self._on_deliver, clock)
+        self.taps = Taps(settings, self.metrics, clock)
+        self.dispatcher = Dispatcher(
+            settings,
+            self.store,
+            self.metrics,
+            self._on_deliver,
+            clock,
+            watch=partial(self.taps.watch, "carrier"),
+        )
         self.events = Events(self.store, self.metrics, settings.webhooks, clock)
         checks = Checks(self.world)
-        self.smpp = SmppServer(settings, self.store, checks, clock, self.metrics)
+        self.smpp = SmppServer(
+            settings,
+            self.store,
+            checks,
+            clock,
+            self.metrics,
+            watch=partial(self.taps.watch, "account"),
+        )
         self.mailboxes = Mailboxes(self.store, self.smpp, self.metrics)
         self.smpp.deliveries = self.mailboxes
         self.http = HttpApi(
@@ -96,6 +113,7 @@ class App:
             self._check_store,
             self.dispatcher.status,
             [self.http.flush, self.smpp.flush, self.mailboxes.flush],
+            self.taps,
         )
         self.housekeeping = Housekeeping(self.store, self.metrics, clock)
 
@@ -129,6 +147,7 @@ class App:
     async def reload(self, settings: Settings) -> None:
         """Apply accounts, carriers and routes; addresses and the store stay until a restart."""
         self.settings = settings
+        self.taps.configure(settings)
         self.http.configure(settings)
         self.smpp.configure(settings)
         self.world.routing = RoutingTable(settings.route)
@@ -147,6 +166,7 @@ class App:
 
         logger.info("draining")
         self.ops.draining = True
+        self.taps.stop()
         await asyncio.gather(self.http.stop(min(5.0, left())), self.smpp.stop(min(5.0, left())))
         await self.mailboxes.stop()
         await self.dispatcher.drain(left() * 0.8)

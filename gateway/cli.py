@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gateway import VERSION
+from gateway.commands.capture import capture
 from gateway.commands.configuration import CONFIG, settings_from
 from gateway.commands.conformance import conformance
 from gateway.commands.encode import encode
@@ -62,6 +63,7 @@ def demo(leave: bool, port: int) -> None:
     sys.exit(run(leave, port))
 
 
+main.add_command(capture)
 main.add_command(conformance)
 main.add_command(encode)
 main.add_command(keys)

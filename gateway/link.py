@@ -8,7 +8,7 @@ message, rate or policy: what a PDU means is the subclass's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, cast
 
 from protocol.connection import Connection
@@ -22,6 +22,10 @@ the transport's own mark long before; what grows beyond are answers to a peer th
 and never reads. A window of 10,000 submits of the longest kind fits."""
 UNREAD: Final = "unread"
 """The reason such a link ends for."""
+
+
+Watch = Callable[[str, "SmppLink"], None]
+"""Told of a link, with the name of the carrier or account it belongs to, before it speaks."""
 
 
 class Tap(Protocol):
@@ -131,6 +135,11 @@ class SmppLink(asyncio.Protocol):
             "",
             0,
         )
+
+    @property
+    def partial(self) -> bytes:
+        """What has been read of a PDU whose end has not come; for a tap that begins."""
+        return b"" if self._connection is None else self._connection.partial
 
     @property
     def outstanding(self) -> int:
@@ -274,3 +283,7 @@ class SmppLink(asyncio.Protocol):
         self._timer = None
         now = self._loop.time()
         self._settle(self._connection.handle_timer(now), now)
+
+
+def unwatched(name: str, link: SmppLink) -> None:
+    """A `Watch` for who has no taps."""

@@ -119,6 +119,16 @@ SMPP_OUTBINDS = _row("counter", "smpp_outbinds_total", "Calls of customers.", "r
 SMPP_WAITING_PARTS = _row(
     "gauge", "smpp_waiting_parts", "Parts of split messages whose others have not come."
 )
+CAPTURES = _row(
+    "counter", "captures_total", "Captures of a carrier's or account's PDUs.", "kind", "name"
+)
+CAPTURE_DROPPED = _row(
+    "counter",
+    "capture_dropped_octets_total",
+    "Octets a capture could not keep.",
+    "kind",
+    "name",
+)
 
 # dispatch
 SUBMITS = _row("counter", "submits_total", "submit_sm answered.", "carrier", "lane", "status")

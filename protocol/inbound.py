@@ -83,6 +83,11 @@ class Inbound(Outbound):
 
     # ---- octets in
 
+    @property
+    def partial(self) -> bytes:
+        """What has come of a PDU whose end has not: for who begins to listen within one."""
+        return bytes(self._tail)
+
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         """Take one read of any length and return what it means.
 

@@ -9,6 +9,7 @@ while read -r command packages; do
 done <<'EOF'
 node nodejs
 npm npm
+tshark tshark
 EOF
 [ -n "$missing" ] || exit 0
 

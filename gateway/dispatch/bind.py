@@ -16,6 +16,7 @@ from gateway.dispatch.backoff import reconnect_pause
 from gateway.dispatch.link import Link, LinkFailed, Listener
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.statuses import CREDENTIALS_REFUSED
+from gateway.link import Watch, unwatched
 from gateway.tally import Tally
 
 _log = logging.getLogger("aldis.dispatch")
@@ -35,13 +36,20 @@ class Bind:
     """`kind` is "trx", "tx" or "rx"; `jitter` returns a random number 0..1."""
 
     def __init__(
-        self, profile: Profile, kind: str, owner: Owner, tally: Tally, jitter: Callable[[], float]
+        self,
+        profile: Profile,
+        kind: str,
+        owner: Owner,
+        tally: Tally,
+        jitter: Callable[[], float],
+        watch: Watch = unwatched,
     ) -> None:
         self._profile = profile
         self._kind = kind
         self._owner = owner
         self._tally = tally
         self._jitter = jitter
+        self._watch = watch
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.link: Link | None = None
@@ -110,6 +118,7 @@ class Bind:
         profile = self._profile
         loop = asyncio.get_running_loop()
         link = Link(profile, self._kind, self._owner, loop)
+        self._watch(profile.name, link)
         name = None
         if profile.tls is not None and profile.carrier.tls is not None:
             name = profile.carrier.tls.server_name or host

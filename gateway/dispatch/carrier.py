@@ -25,6 +25,7 @@ from gateway.dispatch.profile import Profile
 from gateway.dispatch.settler import Settler
 from gateway.dispatch.throttle import Pace, Throttle
 from gateway.dispatch.verdict import LONGEST_HOLD, given_back, unsendable
+from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics
 from gateway.store.contract import Content, Leased
 from gateway.tally import Tally
@@ -75,6 +76,7 @@ class Carrier:
         jitter: Callable[[], float],
         wake: Callable[[], None],
         on_change: Callable[[], None],
+        watch: Watch = unwatched,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
@@ -97,7 +99,7 @@ class Carrier:
         self._deliveries = Deliveries(profile, on_deliver, self._tally)
         kinds = ("trx",) if profile.carrier.bind == "trx" else ("tx", "rx")
         self._binds = [
-            Bind(profile, kind, self, self._tally, jitter)
+            Bind(profile, kind, self, self._tally, jitter, watch)
             for _ in range(profile.carrier.binds)
             for kind in kinds
         ]

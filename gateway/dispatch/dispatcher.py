@@ -24,6 +24,7 @@ from gateway.dispatch.profile import Profile
 from gateway.dispatch.settler import Settler
 from gateway.dispatch.shares import Shares, Taker
 from gateway.errors import StoreUnavailable
+from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics
 from gateway.store.contract import Demand, Lease, Store
 
@@ -54,12 +55,14 @@ class Dispatcher:
         clock: Callable[[], int],
         *,
         jitter: Callable[[], float] = random.random,
+        watch: Watch = unwatched,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._on_deliver = on_deliver
         self._clock = clock
         self._jitter = jitter
+        self._watch = watch
         self._references = References()
         self._wake = asyncio.Event()
         self._settler = Settler(store, metrics, self._look_again)
@@ -318,4 +321,5 @@ class Dispatcher:
             jitter=self._jitter,
             wake=self._wake.set,
             on_change=self._changed,
+            watch=self._watch,
         )

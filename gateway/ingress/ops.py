@@ -1,7 +1,7 @@
-"""The operators' port: alive, ready, metrics.
+"""The operators' port: alive, ready, metrics, captures.
 
-In: what `app` knows of its parts. Out: `/healthz`, `/readyz`, `/metrics`, on a port of their own
-so that it can stay inside. Knows no stage.
+In: what `app` knows of its parts. Out: `/healthz`, `/readyz`, `/metrics`, `/capture`, on a port
+of their own so that it can stay inside. Knows no stage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import msgspec
 from aiohttp import web
 
 from config.settings import Ops
+from gateway.capture import Taps
 from gateway.errors import AldisError
+from gateway.ingress.captures import stream
 from gateway.metrics import Metrics
 
 log = logging.getLogger("aldis.ops")
@@ -60,7 +62,7 @@ def carriers_part(carriers: Sequence[Binds]) -> Part:
 
 
 class OpsServer:
-    """`/healthz`, `/readyz` and `/metrics`."""
+    """`/healthz`, `/readyz`, `/metrics` and `/capture`."""
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class OpsServer:
         check_store: Callable[[], Awaitable[object]],
         binds: Callable[[], Sequence[Binds]],
         refresh: Sequence[Callable[[], None]] = (),
+        taps: Taps | None = None,
     ) -> None:
         """`check_store` reads something and raises `AldisError` when it cannot; `refresh` are
         called before the metrics are shown, to bring gauges up to date."""
@@ -77,6 +80,7 @@ class OpsServer:
         self._check_store = check_store
         self._binds = binds
         self._refresh = refresh
+        self._taps = taps
         self._runner: web.ServerRunner | None = None
         self.draining = False
         """Set when the process is asked to stop: not ready, so no new traffic is sent here."""
@@ -100,7 +104,7 @@ class OpsServer:
             await self._runner.cleanup()
             self._runner = None
 
-    async def _handle(self, request: web.BaseRequest) -> web.Response:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         if request.path == "/healthz":
@@ -117,7 +121,9 @@ class OpsServer:
             for refresh in self._refresh:
                 refresh()
             return web.Response(body=self._metrics.exposition(), headers={"Content-Type": TEXT})
-        return web.Response(status=404, text="/healthz, /readyz, /metrics\n")
+        if request.path == "/capture" and self._taps is not None:
+            return await stream(request, self._taps)
+        return web.Response(status=404, text="/healthz, /readyz, /metrics, /capture\n")
 
     async def readiness(self) -> Readiness:
         """Whether traffic should come here, part by part."""

@@ -27,6 +27,7 @@ from gateway.ingress.smpp.operations import Operations
 from gateway.ingress.smpp.outbind import Caller
 from gateway.ingress.smpp.ports import Clock, Deliveries, Store
 from gateway.ingress.smpp.slowing import Slowing, source_of
+from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics, Row
 from gateway.tally import Tally
 from protocol import constants as c
@@ -54,11 +55,13 @@ class SmppServer:
         admission: Admission,
         clock: Clock,
         metrics: Metrics,
+        watch: Watch = unwatched,
     ) -> None:
         """Opens nothing before `start`."""
         self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._metrics = metrics
+        self._watch = watch
         self._tally = Tally(metrics)
         self.logins = Logins()
         self.logins.configure(settings, self._loop.time())
@@ -248,6 +251,7 @@ class SmppServer:
             return
         if bind.closed.done():
             return
+        self._watch(login.account.name, bind)
         bind.accept(request, login, kind)
         if bind.login is not login:
             return
