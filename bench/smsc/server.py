@@ -19,7 +19,7 @@ from bench.smsc.esme import Esme, Inbound
 from bench.smsc.record import Audit, Counters, Submit
 from bench.smsc.session import Session
 from bench.smsc.verdict import SILENT, Judge, Script
-from protocol.pdu import DeliverSm, Pdu, body
+from protocol.pdu import DeliverSm, Outbind, Pdu, body
 from protocol.segment import UDH8, frame, segment
 
 _BACKLOG: Final = 512
@@ -193,6 +193,14 @@ class SimulatedSmsc:
         for bind in esme.binds:
             bind.flush()
         return len(pdus)
+
+    async def call(
+        self, host: str, port: int, *, system_id: str = "simulator", password: str = ""
+    ) -> Session:
+        """Connect to an ESME and send outbind; what it binds is served like any other session."""
+        _, session = await self.loop.create_connection(self._session, host, port)
+        session.send(Outbind(system_id=system_id, password=password))
+        return session
 
     # ---- for sessions
 

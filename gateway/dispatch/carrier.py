@@ -1,4 +1,4 @@
-"""One carrier: its binds, its pace, its short buffer, and what its answers amount to.
+"""One carrier: its sessions, its pace, its short buffer, and what its answers amount to.
 
 In: leased messages, the events of its links, time. Out: submits, results for the settler, the
 operator's requests for the port. It asks for nothing itself: the pump reads `capacity`.
@@ -21,6 +21,7 @@ from gateway.dispatch.fates import Fates, Harvest
 from gateway.dispatch.feed import Feed
 from gateway.dispatch.lanes import Routes
 from gateway.dispatch.link import Link
+from gateway.dispatch.outbind import Calls
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.settler import Settler
 from gateway.dispatch.throttle import Pace, Throttle
@@ -97,7 +98,9 @@ class Carrier:
         self._fates = Fates(profile, routes, self._throttle, self._pace, self._tally, jitter)
         self._feed = Feed(self._throttle)
         self._deliveries = Deliveries(profile, on_deliver, self._tally)
-        kinds = ("trx",) if profile.carrier.bind == "trx" else ("tx", "rx")
+        outbind = profile.carrier.outbind
+        self._calls = None if outbind is None else Calls(profile, outbind, self, self._tally)
+        kinds = profile.carrier.bind.split("+")
         self._binds = [
             Bind(profile, kind, self, self._tally, jitter, watch)
             for _ in range(profile.carrier.binds)
@@ -112,6 +115,8 @@ class Carrier:
         """Begin to bind."""
         for bind in self._binds:
             bind.start()
+        if self._calls is not None:
+            self._calls.start()
 
     # ---- what the pump asks
 
@@ -175,6 +180,8 @@ class Carrier:
         self._metrics.set(m.WINDOW_SIZE, status.window, name)
         self._metrics.set(m.WINDOW_USED, status.outstanding, name)
         self._metrics.set(m.RATE_NOW, self._throttle.rate_now(now), name)
+        if self._calls is not None:
+            self._metrics.set(m.OUTBINDS_UP, self._calls.up, name)
         if self._fates.congestion_state is not None:
             self._metrics.set(m.CONGESTION_STATE, self._fates.congestion_state, name)
 
@@ -241,8 +248,8 @@ class Carrier:
         """
         deadline = self._loop.time() + timeout - min(UNBIND_GRACE, timeout / 10)
         self._draining = True
-        for bind in self._binds:
-            bind.give_up()
+        for ending in self._sessions():
+            ending.give_up()
         self._give_back(self._feed.take_back(), self._clock())
         for link in self._feed.links:
             self._abandon(link)
@@ -255,12 +262,15 @@ class Carrier:
         except TimeoutError:
             pass  # the deadline decides, and what is left has its policy
         grace = max(0.0, deadline - self._loop.time()) + min(UNBIND_GRACE, timeout / 10)
-        await asyncio.gather(*(bind.stop(grace) for bind in self._binds))
+        await asyncio.gather(*(ending.stop(grace) for ending in self._sessions()))
         if self._timer is not None:
             self._timer.cancel()
         self.tick()
 
     # ---- within
+
+    def _sessions(self) -> list[Bind | Calls]:
+        return [*self._binds, *([] if self._calls is None else [self._calls])]
 
     def _pump(self) -> None:
         """Send what may leave, and tell the pump when there is room again."""

@@ -7,6 +7,7 @@ rate or carrier policy; what a PDU means is the listener's.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -87,17 +88,36 @@ class Link(SmppLink):
 
     # ---- the session
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone, whoever closed it."""
+        if isinstance(exc, ssl.SSLError) and not self.bound.done():
+            # In TLS 1.3 our half of the handshake is over when the operator looks at our
+            # certificate: its "certificate required" comes while we wait for the bind.
+            self._fail(LinkFailed(exc.strerror or type(exc).__name__))
+        super().connection_lost(exc)
+
     def _open(self, now: float) -> Connection:
+        self._connection = connection = self._session(now)
+        self._ask(now)
+        return connection
+
+    def _session(self, now: float) -> Connection:
+        """A session in which nothing has been said yet."""
         profile = self._profile
-        carrier = profile.carrier
-        connection = Connection(
+        return Connection(
             Role.ESME,
             now=now,
             timers=profile.timers,
-            window=carrier.window,
+            window=profile.carrier.window,
             interface_version=profile.interface_version,
         )
-        connection.bind(
+
+    def _ask(self, now: float) -> None:
+        """Ask to be bound."""
+        profile = self._profile
+        carrier = profile.carrier
+        assert self._connection is not None
+        self._connection.bind(
             BINDS[self._kind](
                 system_id=carrier.system_id,
                 password=profile.password,
@@ -107,7 +127,6 @@ class Link(SmppLink):
             ),
             now,
         )
-        return connection
 
     def _on_events(self, events: list[Event], now: float) -> list[Event]:
         assert self._connection is not None

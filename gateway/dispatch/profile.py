@@ -67,7 +67,7 @@ class Profile:
     def __init__(self, carrier: Carrier, environ: Mapping[str, str] = os.environ) -> None:
         self.carrier: Final = carrier
         self.name: Final = carrier.name
-        self.hosts: Final = tuple(_host(carrier.name, spelling) for spelling in carrier.hosts)
+        self.hosts: Final = tuple(host_port(carrier.name, spelling) for spelling in carrier.hosts)
         if not self.hosts:
             raise ConfigError([f'carrier {carrier.name}: hosts is empty; write ["host:2775"].'])
         self.password: Final = _password(carrier, environ)
@@ -133,7 +133,8 @@ def tls_context(carrier: str, settings: CarrierTls) -> ssl.SSLContext:
     return context
 
 
-def _host(carrier: str, spelling: str) -> tuple[str, int]:
+def host_port(carrier: str, spelling: str) -> tuple[str, int]:
+    """`host:port` taken apart; raises ConfigError."""
     host, _, port = spelling.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")  # [::1]:2775
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,29 @@ def settings(*carriers: Carrier, routes: Sequence[Route] | None = None) -> Setti
     return Settings(carrier=carriers, route=tuple(routes))
 
 
+class Log(logging.Handler):
+    """What dispatch has logged, for tests of what leaves no other trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        self._news = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+        self._news.set()
+
+    def of(self, message: str) -> list[logging.LogRecord]:
+        return [record for record in self.records if record.getMessage() == message]
+
+    async def until(self, message: str, times: int = 1) -> None:
+        """Return once `message` has been logged so often."""
+        async with asyncio.timeout(10):
+            while len(self.of(message)) < times:
+                self._news.clear()
+                await self._news.wait()
+
+
 class World:
     """A running dispatcher with everything around it."""
 
@@ -220,6 +244,19 @@ class World:
 
     def statuses(self) -> Mapping[str, Any]:
         return {status.name: status for status in self.dispatcher.status()}
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """The log of dispatch from the test's start."""
+    handler = Log()
+    logger = logging.getLogger("aldis.dispatch")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield handler
+    logger.setLevel(level)
+    logger.removeHandler(handler)
 
 
 Smsc = Callable[..., Awaitable[SimulatedSmsc]]
