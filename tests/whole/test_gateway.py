@@ -87,6 +87,27 @@ async def test_sighup_touches_only_the_carrier_that_changed(rig: Rig) -> None:
     await rig.sink.until(2)
 
 
+async def test_a_profile_file_is_read_again_and_touches_its_carriers_only(rig: Rig) -> None:
+    profile = rig.directory / "southern.toml"
+    profile.write_text("binds = 1\n")
+    rig.write_config(south='profile = "./southern.toml"')
+    await rig.start()
+    await rig.south.until(lambda: len(rig.south.binds) == 1)
+    north = rig.north.binds[0]
+    profile.write_text("binds = 2\n")
+    rig.signal(signal.SIGHUP)
+    await rig.south.until(lambda: len(rig.south.binds) == 2)
+    assert rig.north.binds == [north]
+    profile.write_text("\nbinds = 'many'\n")
+    rig.signal(signal.SIGHUP)
+
+    async def refused() -> bool:
+        return f"{profile}:2: `binds`: expected `int`" in rig.log.read_text()
+
+    await rig.until(refused)
+    assert len(rig.south.binds) == 2
+
+
 async def test_a_configuration_with_an_error_is_refused_and_traffic_goes_on(rig: Rig) -> None:
     await rig.start()
     rig.write_config(north="windwo = 5")
