@@ -1,8 +1,9 @@
 """Who looks at the octets of which carrier's or account's links: `aldis capture`.
 
-In: links as they come up, requests of the operators' port. Out: pcap records for at most four
-streams. A link that nobody looks at pays one `is None` for each read and write. What a stream
-cannot take in time is dropped and counted: traffic never waits for a diagnosis.
+In: links as they come up, requests of the operators' port. Out: reads and writes for at most four
+streams, and in the readers' threads pcap records. A link that nobody looks at pays one `is None`
+for each read and write, one that is looked at an entry in a list. What a stream cannot take in time
+is dropped and counted: traffic never waits for a diagnosis.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from config.settings import Settings
@@ -20,21 +21,20 @@ from gateway.capture.pcap import FILE_HEADER
 from gateway.link import SmppLink
 from gateway.metrics import Metrics
 
-__all__ = ["FILE_HEADER", "Capture", "Kind", "Refused", "Taps"]
+__all__ = ["FILE_HEADER", "Capture", "Kind", "Refused", "Taps", "records"]
 
 log = logging.getLogger("aldis.capture")
 
 Kind = Literal["carrier", "account"]
 
 MOST_STREAMS: Final = 4
-"""At once. Redacting costs the event loop 20 us a PDU; four operators at 1,000 PDU/s are a tenth
-of a core."""
+"""At once: each may use a quarter of a core (see ingress/captures.py)."""
 MOST_HELD: Final = 4 << 20
 """Octets waiting in one stream: 20,000 usual PDUs, a second's worth of a busy carrier."""
 MOST_PIECES: Final = 10_000
 """Reads and writes waiting in one stream; small ones cost more than their octets."""
 BATCH: Final = 64
-"""Reads and writes made into records before the loop turns again: a few milliseconds."""
+"""Reads and writes taken out at once; so many of 64 KiB are what waits at most."""
 
 
 class Refused(Exception):
@@ -45,7 +45,7 @@ class Refused(Exception):
         self.status = status
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """One read or write that waits to become records."""
 
     flow: Flow
@@ -70,7 +70,7 @@ class Capture:
         self.dropped = 0
         self._clock = clock
         self._flows: dict[SmppLink, Flow] = {}
-        self._waiting: deque[_Piece] = deque()
+        self._waiting: deque[Piece] = deque()
         self._held = 0
         self._news = asyncio.Event()
 
@@ -94,7 +94,7 @@ class Capture:
             return
         flow.broken[sent] = False
         self._held += len(data)
-        self._waiting.append(_Piece(flow, sent, position, data, self._clock()))
+        self._waiting.append(Piece(flow, sent, position, data, self._clock()))
         self._news.set()
 
     def forget(self, link: SmppLink) -> None:
@@ -116,17 +116,29 @@ class Capture:
         except TimeoutError:
             return
 
-    def records(self) -> Iterator[bytes]:
-        """What has become of the next reads and writes, a batch of them."""
-        for _ in range(min(BATCH, len(self._waiting))):
-            piece = self._waiting.popleft()
-            self._held -= len(piece.data)
-            yield from piece.flow.records(piece.sent, piece.position, piece.data, piece.at)
+    def take(self) -> list[Piece]:
+        """The next reads and writes, a batch of them, for `records`."""
+        taken = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        self._held -= sum(len(piece.data) for piece in taken)
+        return taken
 
     @property
     def waiting(self) -> int:
         """Reads and writes not yet made into records."""
         return len(self._waiting)
+
+
+def records(pieces: Sequence[Piece]) -> list[bytes]:
+    """What becomes of reads and writes in the file, in their order.
+
+    May run in a thread: a flow's streams are nobody else's, and only one batch of a capture is
+    under way at a time.
+    """
+    return [
+        record
+        for piece in pieces
+        for record in piece.flow.records(piece.sent, piece.position, piece.data, piece.at)
+    ]
 
 
 class Taps:

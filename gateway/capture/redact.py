@@ -64,40 +64,42 @@ def redact(octets: bytes, full: bool = False) -> bytes:
 
 def _body(fields: tuple[Field, ...], body: bytes, full: bool) -> bytes:
     values: dict[str, Any] = {}
-    spans: list[tuple[Field, int, int]] = []
+    telling: list[tuple[Field, int, int]] = []
     pos = 0
     end = len(body)
     for field in fields:
         value, after = field.read(body, pos, end, field is fields[-1])
         values[field.name] = value
-        spans.append((field, pos, after))
+        if field.shown != "plain" or field.name in _NUMBERS:
+            telling.append((field, pos, after))
         pos = after
+    out = bytearray(body)
     if full:
-        return (
-            b"".join(_secrets(field, body[start:stop]) for field, start, stop in spans)
-            + (body[pos:])
-        )
+        for field, start, stop in telling:
+            if field.name == "password":
+                out[start:stop] = _secret(body[start:stop])
+        return bytes(out)
     tlvs = read_tlvs(body, pos, end)
     values["receipt"] = is_receipt(values.get("esm_class", 0), tlvs)
-    out = [_field(field, values, body[start:stop]) for field, start, stop in spans]
+    for field, start, stop in telling:
+        out[start:stop] = _field(field, values, body[start:stop])
     for tag, value in tlvs:
-        out.append(body[pos : pos + 4])
-        out.append(_tlv(tag, value, values))
         pos += 4 + len(value)
-    return b"".join(out)
+        out[pos - len(value) : pos] = _tlv(tag, value, values)
+    return bytes(out)
 
 
-def _secrets(field: Field, octets: bytes) -> bytes:
-    if field.name != "password":
-        return octets
-    return b"x" * len(octets.rstrip(b"\0")) + octets[len(octets.rstrip(b"\0")) :]
+def _secret(octets: bytes) -> bytes:
+    """As many x as there were letters, and the terminator."""
+    letters = octets.rstrip(b"\0")
+    return b"x" * len(letters) + octets[len(letters) :]
 
 
 def _field(field: Field, values: dict[str, Any], octets: bytes) -> bytes:
     """The octets of one field, as many as they were."""
     value = values[field.name]
     if field.name == "password":
-        return _secrets(field, octets)
+        return _secret(octets)
     if isinstance(field, OctetString):
         return octets[:1] + _text(value, values)
     if isinstance(field, COctetString) and field.name in _NUMBERS:

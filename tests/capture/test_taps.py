@@ -13,7 +13,7 @@ import pytest
 from bench.smsc import Behaviour, SimulatedSmsc
 from config.settings import Account, Carrier, Ops, Settings
 from gateway import capture
-from gateway.capture import FILE_HEADER, Refused, Taps
+from gateway.capture import FILE_HEADER, Refused, Taps, records
 from gateway.ingress.ops import OpsServer
 from gateway.link import SmppLink
 from gateway.metrics import Metrics
@@ -265,11 +265,12 @@ async def test_what_nobody_takes_is_dropped_counted_and_shows_as_a_gap(
     await link.receipts(10)
     assert one.dropped > 0
     assert one._held <= 2_000
-    before = b"".join(one.records())
+    before = b"".join(records(one.take()))
+    assert one._held == 0
     assert not one.waiting
     link.submit(1)  # there is room again
     await link.receipts(11)
-    after = b"".join(one.records())
+    after = b"".join(records(one.take()))
     assert before and after
     world.taps.close(one)
     labels = {"kind": "carrier", "name": "north"}
@@ -286,7 +287,7 @@ async def test_a_capture_may_begin_within_a_pdu(world: World) -> None:
     link.data_received(enquiry[:9])
     one = world.taps.open("carrier", "north", False)
     link.data_received(enquiry[9:])
-    octets = b"".join(one.records())
+    octets = b"".join(records(one.take()))
     assert enquiry in octets
     world.taps.close(one)
     assert session.bound_by == c.BIND_TRANSCEIVER
