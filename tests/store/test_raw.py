@@ -99,10 +99,10 @@ def test_large_parts_do_not_fill_the_memory(monkeypatch):
 
     kept.put(of(1, 600))
     kept.put(of(2, 0))
-    kept.put(of(2, 0))  # the same again counts once
     kept.put(of(3, 300))
+    kept.put(of(3, 300))  # the same again counts once
     assert all(identifier in kept for identifier in (1, 2, 3))
-    kept.put(of(4, 90))
+    kept.put(of(4, 101))
     assert [identifier in kept for identifier in (1, 2, 3, 4)] == [False, True, True, True]
     kept.forget(3)
     kept.forget(3)

@@ -19,8 +19,9 @@ KEPT: Final = 4_096
 """Enough for every campaign under way and some seconds of single messages; about 4 MB."""
 
 MAX_OCTETS: Final = 32 << 20
-"""Of texts and customers' own octets, which may be 64 KiB in a message (message_payload): 4,096 of
-those would be eight times this."""
+"""Of customers' own parts, which may be 64 KiB each (message_payload): 4,096 of those would be
+eight times this. Texts are not weighed: `max_parts` bounds them, and this is on every message's
+way."""
 
 READ: Final = """
 SELECT '[' || coalesce(group_concat(c.json), '') || ']'
@@ -48,16 +49,21 @@ class Contents:
         """Remember one that is stored."""
         if content.esme is not None:
             self.smpp_accounts.add(content.account)
-        self.forget(content.id)
-        self._kept[content.id] = content
-        self._octets += _octets(content)
-        while len(self._kept) > KEPT or self._octets > MAX_OCTETS:
-            self._octets -= _octets(self._kept.popitem(last=False)[1])
+        kept = self._kept
+        if content.raw:
+            self.forget(content.id)
+            self._octets += _octets(content)
+        kept[content.id] = content
+        kept.move_to_end(content.id)
+        while len(kept) > KEPT or self._octets > MAX_OCTETS:
+            _, oldest = kept.popitem(last=False)
+            if oldest.raw:
+                self._octets -= _octets(oldest)
 
     def forget(self, identifier: int) -> None:
         """It was not stored after all, or its text was erased."""
         content = self._kept.pop(identifier, None)
-        if content is not None:
+        if content is not None and content.raw:
             self._octets -= _octets(content)
 
     def get(self, connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Content]:
@@ -79,4 +85,4 @@ class Contents:
 
 
 def _octets(content: Content) -> int:
-    return len(content.text) + sum([len(part.payload) for part in content.raw])
+    return sum([len(part.payload) for part in content.raw])
