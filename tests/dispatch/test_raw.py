@@ -3,8 +3,10 @@
 import pytest
 
 from config.settings import CarrierTlv
-from gateway.store.contract import RawPart, Tlv
+from gateway.model import Encoding, Status
+from gateway.store.contract import Content, NewMessage, RawPart, Submission, Tlv
 from protocol import gsm7
+from tests.dispatch.conftest import Smsc, Start, carrier, settings, utc_now
 from tests.dispatch.test_encode import content, encoder, leased, pdus, refusal
 
 HEADER = bytes.fromhex("050003a70201"), bytes.fromhex("050003a70202")
@@ -109,3 +111,47 @@ def test_many_messages_of_one_raw_content_keep_all_their_parts() -> None:
     ready, refused = encoder().encode(messages, {1: content("x", raw=PARTS)}, messages[0].created)
     assert not refused
     assert [(each.pending, len(each.bodies)) for each in ready] == [(2, 2)] * 3
+
+
+async def test_a_split_message_stays_together_on_one_link_through_the_store(
+    smsc: Smsc, start: Start
+) -> None:
+    operator = await smsc(latency=0.002, jitter=0.002)
+    world = await start(settings(carrier("op1", operator, binds=2, window=3)))
+    now = utc_now()
+    submissions = []
+    for place in range(10):
+        content_id, message = world.store.new_ids(2, now)
+        raw = tuple(
+            RawPart(n, 0x40, 4, 0, bytes((5, 0, 3, place, 2, n)) + b"\0\xff", ((0x0204, b"\0\1"),))
+            for n in (1, 2)
+        )
+        what = Content(content_id, "acme", "ALDIS", "", "service", raw=raw)
+        row = NewMessage(
+            message, 46700000000 + place, "main/bulk", Status.QUEUED, now, now + 3_600_000_000,
+            2, Encoding.BINARY,
+        )  # fmt: skip
+        submissions.append(Submission(what, [row]))
+    await world.store.accept(submissions)
+    await world.store.sent(10)
+    assert operator.counters.window_peak <= 3
+    for place in range(10):
+        both = [s for s in operator.submits if s.destination == str(46700000000 + place)]
+        assert [s.pdu.short_message[3:6] for s in both] == [bytes((place, 2, n)) for n in (1, 2)]
+        assert len({s.bind for s in both}) == 1
+        assert {s.pdu.tlv(0x0204) for s in both} == {b"\0\1"}
+    assert {len(result.operator_ids) for result in world.store.results} == {2}
+
+
+async def test_parts_that_differ_from_what_was_counted_are_what_is_told(
+    smsc: Smsc, start: Start
+) -> None:
+    """A national alphabet needs one part where admission counted two of UCS-2."""
+    operator = await smsc()
+    world = await start(settings(carrier("op1", operator, national=("turkish",))))
+    (message,) = await world.store.put([46700000001], "Şifre ığdır " * 9, parts=2)
+    await world.store.sent(1)
+    assert operator.counters.submits == 1
+    (view,) = await world.store.messages(None, [message])
+    assert view is not None
+    assert (view.status, view.parts, len(view.part_list)) == (Status.SENT, 1, 1)

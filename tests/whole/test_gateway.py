@@ -87,6 +87,25 @@ async def test_sighup_touches_only_the_carrier_that_changed(rig: Rig) -> None:
     await rig.sink.until(2)
 
 
+async def test_tlvs_reach_the_operator_under_the_tags_it_gave_them(rig: Rig) -> None:
+    rig.write_config(north='[carrier.tlvs.dlt_entity_id]\ntag = "0x1400"\nkind = "c-octet"')
+    await rig.start()
+    asked = [
+        {"name": "dlt_entity_id", "value": "1101"},
+        {"tag": "0x1FFF", "hex": "00ff"},
+        {"name": "nobody_knows", "value": "x"},
+    ]
+    await rig.post(NUMBER, tlvs=asked)
+    await rig.sink.until(2)
+    (submit,) = rig.north.submits
+    assert submit.pdu.tlvs == ((0x1400, b"1101\0"), (0x1FFF, b"\0\xff"))
+
+    async def counted() -> bool:
+        return await rig.metric("aldis_unknown_tlvs_total", 'carrier="north"') == 1
+
+    await rig.until(counted)
+
+
 async def test_a_profile_file_is_read_again_and_touches_its_carriers_only(rig: Rig) -> None:
     profile = rig.directory / "southern.toml"
     profile.write_text("binds = 1\n")
