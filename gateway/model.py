@@ -89,6 +89,18 @@ FINAL: Final = frozenset(
 )
 
 
+WAITING: Final = frozenset(
+    {
+        Status.ACCEPTED,
+        Status.SCHEDULED,
+        Status.HELD_MODERATION,
+        Status.HELD_QUIET,
+        Status.QUEUED,
+    }
+)
+"""Statuses of messages that have not left: they can be cancelled and replaced."""
+
+
 class IllegalTransition(ValueError):
     """A status change the table does not know."""
 

@@ -1,4 +1,4 @@
-"""`aldis keys`: make, list and revoke API keys.
+"""`aldis keys`: make, list and revoke API keys; hash an SMPP password.
 
 Works on the store's file directly, also while a gateway runs on it: a key is one row, and SQLite
 lets a second process write between two commits. Shows a key once, when it is made.
@@ -23,6 +23,7 @@ from config.settings import Scope, Settings
 from gateway import ids
 from gateway.commands.configuration import CONFIG, settings_from
 from gateway.ingress.http.auth import digest_of, make_key, prefix_of
+from gateway.ingress.smpp.logins import make_hash
 from gateway.store.contract import ApiKey
 from gateway.store.sqlite import keys as table
 from gateway.store.sqlite import schema
@@ -135,6 +136,17 @@ def hash_key() -> None:
     if not secret:
         raise click.ClickException("no key on standard input: echo -n KEY | aldis keys hash")
     click.echo(hashlib.sha256(secret.encode()).hexdigest())
+
+
+@keys.command("smpp-hash")
+def hash_password() -> None:
+    """Print the hash of an SMPP password read from standard input, for `password_hash = ...`."""
+    secret = sys.stdin.readline().rstrip("\n")
+    if not secret:
+        raise click.ClickException("no password on standard input: aldis keys smpp-hash < FILE")
+    if len(secret.encode()) > 8:
+        click.echo("longer than the 8 octets SMPP allows: some customers cannot send it", err=True)
+    click.echo(make_hash(secret))
 
 
 def _day(moment: int) -> str:

@@ -566,7 +566,8 @@ class ReceiptNews(msgspec.Struct, omit_defaults=True):
     status: int
     at: int
     ids: list[int]
-    """As told to the customer: of a message sent in its own parts, an id for each part."""
+    """As told to the customer: of a message sent in its own parts, an id for each part; of a
+    submit_multi, which is a batch, the batch's."""
     numbers: list[int]
     reason: str | None = None
     carrier_code: str | None = None

@@ -28,6 +28,7 @@ from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ids import spell
 from gateway.ingress.smpp.logins import Login, Logins
 from gateway.ingress.smpp.ports import Clock, Store
+from gateway.ingress.smpp.present import replace_present
 from gateway.ingress.smpp.reading import (
     Key,
     Place,
@@ -70,7 +71,7 @@ Origin = tuple[Bind, Any]
 class Asked:
     """One submission in the making. `origins[draft.position]` asked for a draft."""
 
-    __slots__ = ("ask", "drafts", "multi", "origins", "passed")
+    __slots__ = ("ask", "drafts", "multi", "origins", "passed", "replaces")
 
     def __init__(self, ask: Ask, drafts: list[Draft], origins: list[Origin]) -> None:
         self.ask = ask
@@ -79,6 +80,8 @@ class Asked:
         self.passed: list[Draft] = []
         self.multi = False
         """Whether all drafts are recipients of one submit_multi."""
+        self.replaces = False
+        """Whether a message that waits makes room for this one."""
 
 
 class Intake:
@@ -207,6 +210,9 @@ class Intake:
         asked = self._read(taken, answers)
         if asked:
             await self.admit(asked, answers)
+            for one in asked:
+                if one.replaces:
+                    await self._replace_present(one, answers)
             await self.accept(asked, answers)
             self._tally.observe(m.ACCEPT_SECONDS, [time.perf_counter() - begun], ROUTE)
         answers.send()
@@ -267,7 +273,7 @@ class Intake:
                 raw = (raw_part(0, shape, payload, as_payload),)
                 ask = self.ask(login, shape, text, now, send_at, validity, raw)
                 asked.append(_asked_of(ask, shape, origins))
-            elif "{{" in text or (len(origins) == 1 and len(group) > 1):
+            elif "{{" in text or (len(origins) == 1 and len(group) > 1 and not shape.replaces):
                 varied += [(text, origin) for origin in origins]
             else:
                 ask = self.ask(login, shape, text, now, send_at, validity)
@@ -285,6 +291,8 @@ class Intake:
             ]
             if drafts:
                 asked.append(Asked(ask, drafts, [origin for _, origin in full]))
+        for one in asked:
+            one.replaces = shape.replaces
         return asked
 
     def _read_multi(
@@ -436,6 +444,19 @@ class Intake:
             return
         for one, own in zip(going, told, strict=True):
             self._answer(one, own, answers)
+
+    async def _replace_present(self, one: Asked, answers: Answers) -> None:
+        try:
+            replaced = await replace_present(self._store, one.ask, one.passed, self._clock())
+        except AldisError as error:
+            self._refuse_all(one, answers, status_for(error), one.passed)
+            one.passed = []
+            return
+        for draft, identifier in replaced:
+            bind, pdu = one.origins[draft.position]
+            answers.ok(bind, pdu, told_body(bind, identifier))
+        gone = {id(draft) for draft, _ in replaced}
+        one.passed = [draft for draft in one.passed if id(draft) not in gone]
 
     def _submission(self, one: Asked, ids: Any) -> tuple[Submission, list[int]]:
         """The submission, and the id each draft that passed is told."""

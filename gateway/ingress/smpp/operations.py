@@ -22,7 +22,7 @@ from gateway.ingress.smpp.intake import Intake
 from gateway.ingress.smpp.logins import Login
 from gateway.ingress.smpp.ports import Clock, Store
 from gateway.ingress.smpp.reading import Key, Shape, recipient
-from gateway.model import FINAL, BatchState, Encoding, Status
+from gateway.model import FINAL, WAITING, BatchState, Encoding, Status
 from gateway.store.contract import BatchView, MessageFilter, MessageView, Replacement
 from gateway.tally import Tally
 from protocol import constants as c
@@ -38,16 +38,6 @@ FAILED: Final = {
     c.CANCEL_SM: c.ESME_RCANCELFAIL,
     c.REPLACE_SM: c.ESME_RREPLACEFAIL,
 }
-WAITING: Final = frozenset(
-    {
-        Status.ACCEPTED,
-        Status.SCHEDULED,
-        Status.HELD_MODERATION,
-        Status.HELD_QUIET,
-        Status.QUEUED,
-    }
-)
-"""Statuses of messages that have not left."""
 MOST_CANCELED: Final = 1_000
 """Messages one cancel_sm without an id may cancel; the customer may ask again."""
 STATE: Final[dict[int, int]] = {

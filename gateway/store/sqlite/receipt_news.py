@@ -68,7 +68,7 @@ def receipt_news(
             group = alike.get(esme)
             if group is None:
                 group = alike[esme] = ([], [])
-            group[0].append(subject.id)
+            group[0].append(content.batch or subject.id)
             group[1].append(subject.number)
     events: list[Events] = []
     for esme, group in alike.items():
@@ -99,7 +99,7 @@ def _each_part(
             code = own[place][1]
         if esme.registered_delivery & _MASK in WANTED[status]:
             ids, numbers = groups.setdefault((esme, int(status), reason, code), ([], []))
-            ids.append(raw.id or subject.id)
+            ids.append(raw.id or content.batch or subject.id)
             numbers.append(subject.number)
 
 

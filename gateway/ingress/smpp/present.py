@@ -1,0 +1,42 @@
+"""replace_if_present_flag: a submit that takes the place of one that waits (SMPP 3.4 §5.2.18).
+
+In: drafts that admission let pass. Out: those that took another's place, with its id; the others
+are submitted as they are. Same account, sender and recipient make "the same"; service_type is not
+kept with messages and not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.draft import Ask, Draft, content
+from gateway.ingress.smpp.ports import Store
+from gateway.model import WAITING
+from gateway.store.contract import MessageFilter, Replacement
+
+_STATUSES = [int(status) for status in WAITING]
+_MOST = 20
+"""Messages of one number looked at: more than wait for one person from one account."""
+
+
+async def replace_present(
+    store: Store, ask: Ask, drafts: Sequence[Draft], now: int
+) -> list[tuple[Draft, int]]:
+    """(draft, id of the message that now says this) for drafts that found one waiting."""
+    account, sender = ask.account.name, (ask.sender or "").lstrip("+")
+    replaced: list[tuple[Draft, int]] = []
+    for draft in drafts:
+        where = MessageFilter(account, number=draft.number, statuses=_STATUSES)
+        for view in await store.search(where, _MOST):
+            if view.sender.lstrip("+") != sender or view.batch is not None:
+                continue
+            (shared,) = store.new_ids(1, now)
+            made = content(ask, shared)
+            replacement = Replacement(
+                view.id, made, draft.parts, draft.encoding, draft.status, draft.due, draft.deadline
+            )
+            (before,) = await store.replace(account, [replacement], now)
+            if before in WAITING:
+                replaced.append((draft, view.id))
+                break
+    return replaced
