@@ -201,6 +201,11 @@ def content(ask: Ask, identifier: int) -> Content:
     )
 
 
+def vars_of(draft: Draft) -> str | None:
+    """A recipient's placeholder values, as the store keeps them."""
+    return _encode_vars(draft.vars).decode() if draft.vars else None
+
+
 def new_messages(ask: Ask, drafts: Sequence[Draft], ids: Sequence[int]) -> list[NewMessage]:
     """Drafts that passed, as the store accepts them."""
     templated = "{{" in ask.text
@@ -214,7 +219,7 @@ def new_messages(ask: Ask, drafts: Sequence[Draft], ids: Sequence[int]) -> list[
             draft.deadline,
             draft.parts,
             draft.encoding,
-            _encode_vars(draft.vars).decode() if templated and draft.vars else None,
+            vars_of(draft) if templated else None,
             draft.client_ref,
         )
         for draft, identifier in zip(drafts, ids, strict=True)

@@ -190,6 +190,8 @@ class Replacement(msgspec.Struct):
     status: int
     due: int
     deadline: int
+    vars: str | None = None
+    """As of a `NewMessage`."""
 
 
 # --- leasing and settling

@@ -18,7 +18,7 @@ from gateway.ingress.http.gather import ACCEPTED
 from gateway.ingress.http.problem import Problem, reason_problem
 from gateway.ingress.http.shapes import MessageRequest
 from gateway.ingress.http.views import message_out, status_name
-from gateway.model import Status
+from gateway.model import WAITING, Status
 from gateway.store.contract import MessageFilter, MessageView, StoredAnswer
 
 SEARCH: Final = frozenset(
@@ -26,16 +26,8 @@ SEARCH: Final = frozenset(
 )
 
 _decode: Final = decoder(MessageRequest)
-_NOT_LEFT: Final = frozenset(
-    {
-        Status.ACCEPTED,
-        Status.SCHEDULED,
-        Status.HELD_MODERATION,
-        Status.HELD_QUIET,
-        Status.QUEUED,
-        Status.CANCELED,
-    }
-)
+_CANCELABLE: Final = WAITING | {Status.CANCELED}
+"""Cancelling twice is no error."""
 
 
 async def create(call: Call) -> Answer:
@@ -97,7 +89,7 @@ async def cancel(call: Call) -> Answer:
     (before,) = await call.service.store.cancel(call.account.name, [identifier], call.now)
     if before is None:
         raise not_found("msg")
-    if before not in _NOT_LEFT:
+    if before not in _CANCELABLE:
         raise Problem("not_cancelable", f"the message is `{status_name(before)}`")
     return answer(200, message_out(await _own(call, identifier)))
 

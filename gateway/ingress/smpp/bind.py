@@ -17,7 +17,6 @@ from protocol import constants as c
 from protocol.connection import Connection
 from protocol.events import (
     Answered,
-    Closed,
     CloseReason,
     Event,
     Late,
@@ -26,7 +25,6 @@ from protocol.events import (
     Received,
     Refused,
     TimedOut,
-    Unbound,
     Unexpected,
     Unsent,
 )
@@ -197,6 +195,11 @@ class Bind(SmppLink):
         if self._attempts >= BIND_ATTEMPTS:
             self._close(CloseReason.CLOSED)
 
+    def unbind(self) -> None:
+        """Take leave; nothing is delivered from here on."""
+        self.receives = False
+        super().unbind()
+
     def _close(self, reason: str) -> None:
         """End it once what is queued is written."""
         if self._connection is not None:
@@ -251,6 +254,8 @@ class Bind(SmppLink):
                 others.append(event)
         login = self.login
         if login is not None:
+            assert self._connection is not None
+            self.receives = self._connection.state in _RECEIVING  # before anybody asks for room
             account = login.account.name
             if answers:
                 self._server.deliveries.answered(account, answers)
@@ -289,8 +294,6 @@ class Bind(SmppLink):
             server.count(m.SMPP_REFUSED, command, c.status_name(error.command_status))
         elif isinstance(event, Unexpected):
             server.count(m.SMPP_UNEXPECTED, event.pdu.command)
-        elif isinstance(event, Unbound | Closed):
-            self.receives = False
 
     def _on_writable(self) -> None:
         if self.receives and self.login is not None:

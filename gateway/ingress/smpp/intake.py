@@ -60,7 +60,9 @@ SHAPES_KEPT: Final = 1_024
 ROUTE: Final = "smpp"
 """The label of the acceptance histogram."""
 
-_TEXT: Final = "{{text}}"
+TEXT: Final = "{{text}}"
+"""The text of a submission whose messages say each their own; also of one that has braces itself,
+which a customer means as they are."""
 _UDHI: Final = c.ESM_CLASS_UDHI
 
 Reread = tuple[Any, Place, bytes, Shape]
@@ -273,7 +275,7 @@ class Intake:
                 raw = (raw_part(0, shape, payload, as_payload),)
                 ask = self.ask(login, shape, text, now, send_at, validity, raw)
                 asked.append(_asked_of(ask, shape, origins))
-            elif "{{" in text or (len(origins) == 1 and len(group) > 1 and not shape.replaces):
+            elif "{{" in text or (len(origins) == 1 and len(group) > 1):
                 varied += [(text, origin) for origin in origins]
             else:
                 ask = self.ask(login, shape, text, now, send_at, validity)
@@ -282,7 +284,7 @@ class Intake:
             # An empty text is refused for itself, which a variable would hide.
             for bind, pdu in [origin for text, origin in varied if not text]:
                 answers.no(bind, pdu, status_of("empty_text"))
-            ask = self.ask(login, shape, _TEXT, now, send_at, validity)
+            ask = self.ask(login, shape, TEXT, now, send_at, validity)
             ton = shape.dest_addr_ton
             full = [one for one in varied if one[0]]
             drafts = [
@@ -326,7 +328,7 @@ class Intake:
         if shape.raw:
             raw = (raw_part(0, shape, payload, pdu.short_message != payload),)
         literal = "{{" in text and not raw
-        ask = self.ask(login, shape, _TEXT if literal else text, now, send_at, validity, raw)
+        ask = self.ask(login, shape, TEXT if literal else text, now, send_at, validity, raw)
         drafts = [
             Draft(recipient(each.addr, each.ton), {"text": text} if literal else None, None, place)
             for place, each in enumerate(addresses)

@@ -18,12 +18,13 @@ from gateway.errors import AldisError
 from gateway.ingress.smpp.answers import status_for, status_of
 from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ids import read
-from gateway.ingress.smpp.intake import Intake
+from gateway.ingress.smpp.intake import TEXT, Intake
 from gateway.ingress.smpp.logins import Login
 from gateway.ingress.smpp.ports import Clock, Store
+from gateway.ingress.smpp.present import replacement_of
 from gateway.ingress.smpp.reading import Key, Shape, recipient
-from gateway.model import FINAL, WAITING, BatchState, Encoding, Status
-from gateway.store.contract import BatchView, MessageFilter, MessageView, Replacement
+from gateway.model import FINAL, WAITING, BatchState, Category, Encoding, Status
+from gateway.store.contract import BatchView, MessageFilter, MessageView
 from gateway.tally import Tally
 from protocol import constants as c
 from protocol import times
@@ -176,19 +177,17 @@ class Operations:
             send_at = found.due
         if validity is None and found.deadline is not None and not pdu.validity_period:
             validity = max(1, found.deadline - max(send_at or now, now))
-        ask = self._intake.ask(
-            login, shape, decode(pdu.short_message, coding), now, send_at, validity
-        )
-        ask.category = type(ask.category)(found.category)
-        draft = Draft(recipient(str(found.number), c.TON_INTERNATIONAL))
+        text = decode(pdu.short_message, coding)
+        literal = "{{" in text
+        ask = self._intake.ask(login, shape, TEXT if literal else text, now, send_at, validity)
+        ask.category = Category(found.category)
+        values = {"text": text} if literal else None
+        draft = Draft(recipient(str(found.number), c.TON_INTERNATIONAL), values)
         passed = await self._intake.admission.admit(ask, [draft])
         if not passed:
             raise PduError("refused", status_of(draft.code or "", draft.pointer))
         (shared,) = self._store.new_ids(1, now)
-        replacement = Replacement(
-            found.id, content(ask, shared), draft.parts, draft.encoding, draft.status, draft.due,
-            draft.deadline,
-        )  # fmt: skip
+        replacement = replacement_of(found.id, content(ask, shared), draft)
         (before,) = await self._store.replace(login.account.name, [replacement], now)
         if before not in WAITING:
             raise PduError("the message has left", c.ESME_RREPLACEFAIL)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.draft import Ask, Draft, content
+from gateway.draft import Ask, Draft, content, vars_of
 from gateway.ingress.smpp.ports import Store
 from gateway.model import WAITING
-from gateway.store.contract import MessageFilter, Replacement
+from gateway.store.contract import Content, MessageFilter, Replacement
 
 _STATUSES = [int(status) for status in WAITING]
 _MOST = 20
@@ -31,12 +31,23 @@ async def replace_present(
             if view.sender.lstrip("+") != sender or view.batch is not None:
                 continue
             (shared,) = store.new_ids(1, now)
-            made = content(ask, shared)
-            replacement = Replacement(
-                view.id, made, draft.parts, draft.encoding, draft.status, draft.due, draft.deadline
-            )
+            replacement = replacement_of(view.id, content(ask, shared), draft)
             (before,) = await store.replace(account, [replacement], now)
             if before in WAITING:
                 replaced.append((draft, view.id))
                 break
     return replaced
+
+
+def replacement_of(message: int, made: Content, draft: Draft) -> Replacement:
+    """An admitted draft as what a waiting message shall say."""
+    return Replacement(
+        message,
+        made,
+        draft.parts,
+        draft.encoding,
+        draft.status,
+        draft.due,
+        draft.deadline,
+        vars_of(draft) if made.templated else None,
+    )

@@ -283,8 +283,11 @@ class Split:
                 answers.no(part.bind, part.pdu, status)
             if not accepted:
                 return
-            # Parts were accepted before the whole was refused: it exists, and ends with an event.
-            draft.status, draft.due, draft.deadline = Status.REJECTED, ask.now, ask.now
+            # Parts were accepted before the whole was refused: what they say together exists, and
+            # ends with an event.
+            group.parts = {place: part for place, part in group.parts.items() if part.id}
+            ask = self._asked(group)[0]
+            _reject(draft, ask)
         shared, message = self._store.new_ids(2, self._clock())
         (made,) = new_messages(ask, [draft], [message])
         if status:
@@ -385,3 +388,12 @@ class Split:
 
     def _count(self) -> None:
         self.waiting = sum(len(group.parts) for group in self._groups.values())
+
+
+def _reject(draft: Draft, ask: Ask) -> None:
+    """Make a draft that admission has refused fit to be stored: as a message that has ended."""
+    draft.status, draft.due, draft.deadline = Status.REJECTED, ask.now, ask.now
+    draft.parts = len(ask.raw)
+    if not draft.number:  # refused before its number was read; it was good when the first part came
+        to = draft.to if isinstance(draft.to, str) else draft.to[0]
+        draft.number = int("".join(filter(str.isdecimal, to)) or 0)

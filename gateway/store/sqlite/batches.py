@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.ids import encode
 from gateway.model import BATCH_TRANSITIONS, FINAL, STATUS_NAMES, BatchState, Status
+from gateway.model import WAITING as WAITING_STATUSES
 from gateway.store.sqlite import settle, transitions
 from gateway.store.sqlite.memory import LEASABLE, Memory
 from gateway.store.sqlite.names import ACCOUNT
@@ -51,16 +52,6 @@ SELECT json_group_array(json_array(b.id, b.state, b.recipients, (
 """
 _ids: Final = msgspec.json.Decoder(list[int])
 _counts: Final = msgspec.json.Decoder(list[tuple[int, str, int, list[tuple[int, int]]]])
-
-NOT_LEFT: Final = frozenset(
-    {
-        Status.ACCEPTED,
-        Status.SCHEDULED,
-        Status.HELD_MODERATION,
-        Status.HELD_QUIET,
-        Status.QUEUED,
-    }
-)
 
 
 def set_batch_state(
@@ -106,7 +97,7 @@ def cancel(
     connection = transaction.connection
     owner = memory.names.known(ACCOUNT, account)
     rows = {row.id: row for row in read(connection, ids) if row.account == owner}
-    gone = [row for row in rows.values() if row.status in NOT_LEFT]
+    gone = [row for row in rows.values() if row.status in WAITING_STATUSES]
     _cancel(transaction, memory, gone, now)
     return [rows[identifier].status if identifier in rows else None for identifier in ids]
 

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from gateway.model import TRANSITIONS, Status
+from gateway.model import TRANSITIONS, WAITING, Status
 from gateway.store.contract import Replacement
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.accept import CONTENTS
-from gateway.store.sqlite.batches import NOT_LEFT
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.packed import pack
@@ -28,9 +27,9 @@ REPLACE: Final = Values(
     """
 UPDATE messages SET content = column2, parts = column3, encoding = column4, status = column5,
     due = column6, deadline = column7, lane = column8, sequence = sequence + column9,
-    updated = column10, vars = NULL
+    updated = column10, vars = column11
 FROM """,
-    10,
+    11,
     " WHERE messages.id = column1",
 )
 
@@ -52,7 +51,7 @@ def replace(
     steps = Steps()
     deltas: Counter[tuple[int, int]] = Counter()
     for row in rows.values():
-        if row.status not in NOT_LEFT:
+        if row.status not in WAITING:
             continue
         one = last[row.id]
         content = one.content
@@ -63,7 +62,7 @@ def replace(
         after = _after(memory, row.status, one.status)
         lane = abs(row.lane) * (-1 if after == Status.HELD_MODERATION else 1)
         flat += (row.id, content.id, one.parts, one.encoding, after, one.due, one.deadline, lane,
-                 after != row.status, now)  # fmt: skip
+                 after != row.status, now, one.vars)  # fmt: skip
         _move(transaction, memory, row, lane, one.due)
         if after != row.status:
             steps.add(row, after, now)
@@ -86,7 +85,7 @@ def _after(memory: Memory, before: int, wanted: int) -> int:
     off waits in its lane until it is due, so where the table has no way to `scheduled` the status
     stays.
     """
-    if wanted == before or wanted in TRANSITIONS[Status(before)] & NOT_LEFT:
+    if wanted == before or wanted in TRANSITIONS[Status(before)] & WAITING:
         return wanted
     if wanted not in (Status.SCHEDULED, Status.ACCEPTED):
         memory.illegal(before, wanted)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,6 @@ class Clock:
     """UTC in µs: the real one, and what a test adds to it."""
 
     def __init__(self) -> None:
-        import time
-
         self._time = time.time_ns
         self.ahead = 0
 
@@ -158,6 +157,12 @@ class Rig:
         event = await esme.bind(kind, **who)
         assert type(event).__name__ == "Bound", event
         return esme
+
+    async def until(self, condition: Callable[[], bool], timeout: float = 10.0) -> None:
+        """Wait for something no single socket can tell of."""
+        async with asyncio.timeout(timeout):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     def metric(self, name: str, *having: str) -> float:
         self.server.flush()

@@ -1,0 +1,98 @@
+"""Windows, drain, stuck customers, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from protocol import constants as c
+from protocol.pdu import EnquireLink, Unbind, encode
+from tests.ingress.smpp.conftest import Rig, account
+from tests.ingress.smpp.esme import submit
+
+
+async def test_a_full_window_stops_reading_and_goes_on(
+    unstarted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unstarted.with_operator = False
+    unstarted.accounts = (account(login={"window": 10, "rate": 100_000.0}),)
+    await unstarted.start()
+    try:
+        accept, gate, lists = unstarted.store.accept, asyncio.Event(), []
+
+        async def held(submissions: Any) -> Any:
+            lists.append(sum(len(one.messages) for one in submissions))
+            await gate.wait()
+            return await accept(submissions)
+
+        monkeypatch.setattr(unstarted.store, "accept", held)
+        esme = await unstarted.bound()
+        other = await unstarted.bound()
+        # More than one read can hold, so that not reading on is seen.
+        numbers = esme.send_all([submit(b"x" * 140, f"7916{n:07d}") for n in range(5_000)])
+        await unstarted.until(lambda: bool(lists))
+        [bind] = [one for one in unstarted.server.logins.all()[0].binds if one.owed]
+        assert bind.busy
+        owed = bind.owed
+        await asyncio.sleep(0.05)
+        assert bind.owed == owed < 5_000
+        gate.set()
+        assert (await other.ask(submit(b"y"))).command_status == 0
+        await esme.until(lambda: all(number in esme.responses for number in numbers))
+        assert {esme.responses[number].command_status for number in numbers} == {0}
+    finally:
+        await unstarted.close()
+
+
+async def test_an_unbind_waits_for_what_is_under_way(alone: Rig) -> None:
+    esme = await alone.bound()
+    numbers = esme.send_all([submit(b"x", f"7916{n:07d}") for n in range(200)])
+    esme.transport.write(encode(Unbind(sequence_number=9_999)))
+    await asyncio.wait_for(esme.closed.wait(), 5)
+    assert {esme.responses[number].command_status for number in numbers} == {0}
+    assert alone.metric("aldis_smpp_connection_ends_total", "peer_unbound") == 1
+
+
+async def test_a_stop_answers_what_was_taken_and_unbinds(alone: Rig) -> None:
+    esme = await alone.bound()
+    numbers = esme.send_all([submit(b"x", f"7916{n:07d}") for n in range(200)])
+    await esme.until(lambda: bool(esme.responses))
+    await alone.server.stop(5.0)
+    await asyncio.wait_for(esme.closed.wait(), 5)
+    assert esme.unbound
+    assert {esme.responses[number].command_status for number in numbers} <= {0}
+    ids = [int(response.message_id) for response in esme.responses.values()]  # type: ignore[attr-defined]
+    assert all(await alone.store.messages("shop", ids))
+
+
+async def test_a_store_that_is_away_says_so_and_loses_nothing(
+    alone: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    esme = await alone.bound()
+
+    async def away(*_: Any) -> Any:
+        raise StoreUnavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alone.store, "accept", away)
+        patch.setattr(alone.store, "keep_parts", away)
+        from tests.ingress.smpp.test_split import parts
+
+        answers = await esme.ask_all([submit(b"x"), *parts(), parts(reference=9)[0]])
+        assert {answer.command_status for answer in answers} == {c.ESME_RSYSERR}
+    answers = await esme.ask_all([submit(b"x"), *parts()])
+    assert {answer.command_status for answer in answers} == {0}
+    assert alone.metric("aldis_smpp_waiting_parts") == 0
+
+
+async def test_enquire_link_is_answered_before_and_after_binding(alone: Rig) -> None:
+    esme = await alone.connect()
+    esme.send(EnquireLink())
+    await esme.until(lambda: bool(esme.events))
+    await esme.bind()
+    seen = len(esme.events)
+    esme.send(EnquireLink())
+    await esme.until(lambda: len(esme.events) > seen)

@@ -1,0 +1,181 @@
+"""Messages that customers split themselves: joined, checked as one, sent as they came."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.settings import SmppLogin
+from gateway.ingress.smpp import split
+from gateway.model import Status
+from gateway.store.contract import MessageFilter
+from protocol import constants as c
+from protocol.receipt import parse
+from protocol.segment import SAR, UDH8, UDH16, frame, segment
+from tests.ingress.smpp.conftest import Rig, account
+from tests.ingress.smpp.esme import submit
+
+TEXT = "Ваш заказ готов, приходите. " * 5
+
+
+def parts(text: str = TEXT, mode: str = UDH8, reference: int = 7, **fields: object) -> list[object]:
+    segments = segment(text, mode=mode)
+    return [
+        submit(payload, esm_class=esm_class, data_coding=segments.data_coding, tlvs=tlvs, **fields)
+        for esm_class, payload, tlvs in frame(segments, reference)
+    ]
+
+
+@pytest.mark.parametrize("mode", [UDH8, UDH16, SAR])
+@pytest.mark.parametrize("together", [True, False])
+async def test_parts_are_one_message_and_leave_as_they_came(
+    rig: Rig, mode: str, together: bool
+) -> None:
+    esme = await rig.bound()
+    sent = parts(mode=mode)
+    if together:
+        answers = await esme.ask_all(sent)
+    else:
+        answers = [await esme.ask(part) for part in sent]
+    assert [answer.command_status for answer in answers] == [0, 0, 0]
+    ids = [answer.message_id for answer in answers]
+    assert len(set(ids)) == 3
+    await esme.until(lambda: len(esme.delivered) == 3)
+    told = [parse(pdu.short_message, pdu.tlvs) for pdu in esme.delivered]
+    assert sorted(one.id for one in told if one) == sorted(ids)
+    assert {one.stat for one in told if one} == {"DELIVRD"}
+    on_wire = [(s.pdu.short_message, s.pdu.esm_class, s.pdu.tlvs) for s in rig.smsc.submits]
+    assert on_wire == [(p.short_message, p.esm_class, p.tlvs) for p in sent]  # type: ignore[attr-defined]
+    [message] = await rig.store.search(MessageFilter("shop"), 10)
+    assert message.text == TEXT
+    assert message.parts == 3
+    assert rig.metric("aldis_smpp_waiting_parts") == 0
+
+
+async def test_any_order_and_repetitions(rig: Rig) -> None:
+    esme = await rig.bound()
+    first, second, third = parts()
+    a = await esme.ask(third)
+    b = await esme.ask(third)
+    assert a.message_id == b.message_id
+    await esme.ask(first)
+    await esme.ask(second)
+    await esme.until(lambda: len(esme.delivered) == 3)
+    assert len(rig.smsc.submits) == 3
+    [message] = await rig.store.search(MessageFilter("shop"), 10)
+    assert message.text == TEXT
+
+
+async def test_parts_over_two_binds_meet(rig: Rig) -> None:
+    one, two = await rig.bound(), await rig.bound()
+    first, second, third = parts()
+    await one.ask(first)
+    await two.ask(third)
+    await one.ask(second)
+    await rig.until(lambda: len(one.delivered) + len(two.delivered) == 3)
+    assert len(rig.smsc.submits) == 3
+
+
+async def test_parts_outlive_a_restart(rig: Rig) -> None:
+    esme = await rig.bound()
+    first, second, third = parts()
+    told = [(await esme.ask(first)).message_id, (await esme.ask(second)).message_id]
+    assert not rig.smsc.submits
+    await rig.restart()
+    assert rig.metric("aldis_smpp_waiting_parts") == 2
+    esme = await rig.bound()
+    told.append((await esme.ask(third)).message_id)
+    await esme.until(lambda: len(esme.delivered) == 3)
+    receipts = [parse(pdu.short_message, pdu.tlvs) for pdu in esme.delivered]
+    assert sorted(one.id for one in receipts if one) == sorted(told)
+    assert len(rig.smsc.submits) == 3
+
+
+async def test_what_never_becomes_whole_goes_as_it_is(rig: Rig) -> None:
+    esme = await rig.bound()
+    first, _, third = parts()
+    await esme.ask_all([first, third])
+    rig.clock.move(split.JOIN_WITHIN / 1_000_000 + 1)
+    rig.server.intake.tick()
+    await esme.until(lambda: len(esme.delivered) == 2)
+    assert [s.pdu.short_message for s in rig.smsc.submits] == [
+        first.short_message, third.short_message  # type: ignore[attr-defined]
+    ]  # fmt: skip
+    assert rig.metric("aldis_smpp_waiting_parts") == 0
+
+
+async def test_another_text_under_the_same_number_begins_a_new_message(rig: Rig) -> None:
+    esme = await rig.bound()
+    first = parts()[0]
+    await esme.ask(first)
+    answers = await esme.ask_all(parts("Другой текст, совсем другой. " * 5))
+    assert {answer.command_status for answer in answers} == {0}
+    await esme.until(lambda: len(esme.delivered) == 4)
+    assert len(rig.smsc.submits) == 4
+
+
+async def test_refused_for_itself_with_the_first_part(alone: Rig) -> None:
+    esme = await alone.bound()
+    answers = await esme.ask_all(parts(to="12"))
+    assert {answer.command_status for answer in answers} == {c.ESME_RINVDSTADR}
+    assert (await esme.ask(parts(to="12")[0])).command_status == c.ESME_RINVDSTADR
+    assert await alone.store.waiting_parts() == []
+    answers = await esme.ask_all(parts(validity_period="soon"))
+    assert {answer.command_status for answer in answers} == {c.ESME_RINVEXPIRY}
+
+
+async def test_more_parts_than_the_account_may_are_refused_at_once(unstarted: Rig) -> None:
+    unstarted.with_operator = False
+    unstarted.accounts = (account(max_parts=2),)
+    await unstarted.start()
+    try:
+        esme = await unstarted.bound()
+        assert (await esme.ask(parts()[0])).command_status == c.ESME_RINVMSGLEN
+    finally:
+        await unstarted.close()
+
+
+async def test_accepted_parts_of_a_refused_whole_end_as_rejected(rig: Rig) -> None:
+    esme = await rig.bound()
+    first, second, third = parts(source_addr="ACME")
+    told = [(await esme.ask(part)).message_id for part in (first, second)]
+    # Between the parts the account loses the sender: the whole can no longer be taken.
+    rig.accounts = (
+        account(senders=("OTHER",), smpp=(SmppLogin(system_id="shop", password="secret"),)),
+    )
+    await rig.reload()
+    assert (await esme.ask(third)).command_status == c.ESME_RINVSRCADR
+    await esme.until(lambda: len(esme.delivered) == 2)
+    receipts = [parse(pdu.short_message, pdu.tlvs) for pdu in esme.delivered]
+    assert sorted(one.id for one in receipts if one) == sorted(told)
+    assert {one.stat for one in receipts if one} == {"REJECTD"}
+    [message] = await rig.store.search(MessageFilter("shop"), 10)
+    assert (message.status, message.reason) == (Status.REJECTED, "sender_not_allowed")
+    assert not rig.smsc.submits
+    assert await rig.store.waiting_parts() == []
+
+
+async def test_what_is_no_text_leaves_as_it_came(rig: Rig) -> None:
+    esme = await rig.bound()
+    ports = bytes.fromhex("06050415811581") + b"\x02\x4a\x3a"
+    answers = await esme.ask_all(
+        [
+            submit(ports, esm_class=0x40, data_coding=0xF5),
+            submit(b"flash", "79161234568", data_coding=0x10),
+            submit(b"\x00\xff\x7f", "79161234569", data_coding=4),
+            submit(b"silent", "79161234570", protocol_id=0x40),
+        ]
+    )
+    assert [answer.command_status for answer in answers] == [0] * 4
+    await esme.until(lambda: len(esme.delivered) == 4)
+    wire = {
+        s.pdu.destination_addr: (
+            s.pdu.short_message, s.pdu.esm_class, s.pdu.data_coding, s.pdu.protocol_id
+        )
+        for s in rig.smsc.submits
+    }  # fmt: skip
+    assert wire == {
+        "79161234567": (ports, 0x40, 0xF5, 0),
+        "79161234568": (b"flash", 0, 0x10, 0),
+        "79161234569": (b"\x00\xff\x7f", 0, 4, 0),
+        "79161234570": (b"silent", 0, 0, 0x40),
+    }
