@@ -146,10 +146,14 @@ class Life(RuleBasedStateMachine):
         ids = data.draw(st.lists(st.sampled_from(self.ids), max_size=4) if self.ids
                         else st.just([]))  # fmt: skip
         due = self.bench.now + delay
+        batches = dict(self.bench.sql("SELECT id, batch FROM messages"))
         ones = [
             Replacement(
                 identifier,
-                Content(self.bench.new_id(), "a", "ACME", "other", "service", esme=CUSTOMERS["a"]),
+                Content(
+                    self.bench.new_id(), "a", "ACME", "other", "service",
+                    batch=batches.get(identifier), esme=CUSTOMERS["a"],
+                ),
                 parts, 0, status, due, due + DAY,
             )
             for identifier in ids
@@ -210,23 +214,24 @@ class Life(RuleBasedStateMachine):
         told: dict[int, list[dict]] = defaultdict(list)
         for event in self.bench.events():
             told[decode("msg", event["message"])].append(event)
-        receipts: dict[int, list[str]] = defaultdict(list)
+        # A batch's messages are told by its id, so the number tells them apart.
+        receipts: dict[tuple[int, int], list[str]] = defaultdict(list)
         for (body,) in self.bench.sql(
             "SELECT body FROM events WHERE type = ? ORDER BY position", RECEIPT
         ):
             for news in _news.decode(b"[" + body + b"]"):
-                for identifier in news.ids:
-                    receipts[identifier].append(Status(news.status).public)
-        for identifier, status, sequence, account in self.bench.sql(
-            "SELECT m.id, m.status, m.sequence, n.name FROM messages AS m JOIN names AS n"
-            " ON n.id = m.account"
+                for told_as in zip(news.ids, news.numbers, strict=True):
+                    receipts[told_as].append(Status(news.status).public)
+        for identifier, batch, number, status, sequence, account in self.bench.sql(
+            "SELECT m.id, m.batch, m.number, m.status, m.sequence, n.name FROM messages AS m"
+            " JOIN names AS n ON n.id = m.account"
         ):
             events = told.get(identifier, [])
             sequences = [event["sequence"] for event in events]
             assert sequences == sorted(set(sequences))
             names = [event["status"] for event in events]
             heard = [name for name in names if Status[name.upper()] in (Status.SENT, *FINAL)]
-            assert receipts[identifier] == (heard if account == "a" else [])
+            assert receipts[batch or identifier, number] == (heard if account == "a" else [])
             # One final status; only `unknown` may be followed, and only by evidence.
             finals = [Status[name.upper()] for name in names if Status[name.upper()] in FINAL]
             for before, after in pairwise(finals):
