@@ -77,7 +77,14 @@ REASONS: Final[dict[str, Reason]] = _table(
     ("canceled", 26, 409, c.ESME_RCANCELFAIL, True, "Canceled by the caller."),
     ("empty_text", 27, 422, c.ESME_RINVMSGLEN, True, "The text is empty."),
     ("invalid_text", 28, 422, c.ESME_RSUBMITFAIL, True, "The text cannot be encoded."),
-    ("missing_tlv", 29, 422, c.ESME_RMISSINGTLV, True, "A TLV the operator demands is missing."),
+    (
+        "missing_tlv",
+        29,
+        422,
+        c.ESME_RMISSINGTLV,
+        True,
+        "A TLV the operator demands is missing or unfit.",
+    ),
 )
 """One table; the HTTP API, the SMPP server, the documentation and the tests read it."""
 
