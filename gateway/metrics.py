@@ -105,6 +105,7 @@ SMPP_REFUSED = _row(
 SMPP_UNEXPECTED = _row(
     "counter", "smpp_unexpected_total", "Responses nobody waited for.", "command"
 )
+SMPP_ENQUIRIES = _row("counter", "smpp_enquiries_total", "Customers' enquire_links answered.")
 SMPP_DELAYED = _row(
     "counter", "smpp_delayed_total", "Messages answered late to hold the login's rate.", "account"
 )

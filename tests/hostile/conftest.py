@@ -14,6 +14,7 @@ import pytest
 import uvloop
 
 from config.settings import Duration, Route
+from gateway.admission.numbering import Numbering
 from gateway.dispatch import dispatcher
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.link import Link
@@ -24,7 +25,9 @@ from gateway.returns import Returns
 from gateway.store.contract import Settled
 from gateway.tally import Tally
 from tests.dispatch.conftest import WatchedStore, carrier, settings, utc_now
+from tests.hostile.customer import Server
 from tests.hostile.operator import Operator, Script, well_behaved
+from tests.ingress.smpp.conftest import Rig
 
 NUMBERS = range(46_700_000_000, 46_700_100_000)
 
@@ -220,3 +223,32 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             await world.dispatcher.drain(0.1)
             await world.store.close()
             assert not world.store.leased, "a lease was not settled"
+
+
+Gateway = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture(scope="session")
+def numbering() -> Numbering:
+    return Numbering()
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, numbering: Numbering) -> AsyncIterator[Gateway]:
+    """`gateway()` starts the SMPP server with customers "bad" and "good"; see `Server.start`."""
+    rigs: list[Rig] = []
+    servers: list[Server] = []
+
+    async def start(**options: Any) -> Server:
+        rig = Rig(tmp_path, numbering)
+        rigs.append(rig)
+        server = await Server.start(rig, **options)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        await server.close()
+    for rig in rigs:
+        async with asyncio.timeout(20):
+            await rig.close()

@@ -76,11 +76,12 @@ class Bind(SmppLink):
     login     whose it is, once bound
     kind      "tx", "rx" or "trx", once bound
     busy      whether reading is paused because the window is full
+    silent    whether it let a deliver_sm time out and has answered none since
     """
 
     __slots__ = (
-        "_attempts", "_server", "_timers", "busy", "called", "kind", "login", "port", "receives",
-        "tls",
+        "_attempts", "_leaving", "_server", "_timers", "busy", "called", "kind", "login", "port",
+        "receives", "silent", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +97,7 @@ class Bind(SmppLink):
         self._server = server
         self._timers = timers
         self._attempts = 0
+        self._leaving = False
         self.port = port
         self.tls = port.tls is not None
         self.called = called
@@ -103,6 +105,7 @@ class Bind(SmppLink):
         self.kind = ""
         self.receives = False
         self.busy = False
+        self.silent = False
 
     # ---- what the server's parts ask
 
@@ -148,6 +151,7 @@ class Bind(SmppLink):
         )
         self._flush()
         self._arm()
+        self._leave()
         login = self.login
         if self.busy and login is not None and self.owed <= login.settings.window // 2:
             self.busy = False
@@ -162,6 +166,7 @@ class Bind(SmppLink):
         connection.send(response, self._loop.time())
         self._flush()
         self._arm()
+        self._leave()
 
     # ---- binding
 
@@ -208,6 +213,18 @@ class Bind(SmppLink):
 
     # ---- the session
 
+    def eof_received(self) -> bool:
+        """Who has nothing more to say may still listen (`nc` does): what it has sent is answered
+        before the connection ends, or it would not know that we have it. TLS has no half end."""
+        self._leaving = bool(self.owed) and not self.tls
+        if self._leaving:
+            self.receives = False  # it could not answer
+        return self._leaving
+
+    def _leave(self) -> None:
+        if self._leaving and not self.owed:
+            self._close(CloseReason.EOF)
+
     def _open(self, now: float) -> Connection:
         connection = Connection(
             Role.SMSC,
@@ -242,11 +259,14 @@ class Bind(SmppLink):
                 else:
                     others.append(event)
             elif isinstance(event, Answered):
+                self.silent = False
                 answers.append((event.context, _status(event)))
             elif isinstance(event, Late):
-                # It was offered again when it timed out, so this answer changes nothing.
+                # It was offered again when it timed out, so this answer changes nothing but this.
+                self.silent = False
                 self._server.count(m.SMPP_UNEXPECTED, event.response.command)
             elif isinstance(event, TimedOut):
+                self.silent = True
                 lost.append(event.context)
             elif isinstance(event, Lost | Unsent):
                 lost += event.contexts

@@ -152,7 +152,7 @@ class SmppServer:
 
     def room(self, account: str) -> int:
         """How many deliver_sm the account's receivers can take now."""
-        return sum([bind.room for bind in self._receivers.get(account, ())])
+        return sum([bind.room for bind in self._able(account)])
 
     def listens(self, account: str) -> bool:
         """Whether a receiver of the account is bound; if none is, those that can be called are."""
@@ -169,7 +169,7 @@ class SmppServer:
 
         A body is (all up to the TLVs, the TLVs): a receiver of 3.3 gets only the first.
         """
-        binds = [bind for bind in self._receivers.get(account, ()) if bind.room]
+        binds = [bind for bind in self._able(account) if bind.room]
         self._turn += 1
         sent = 0
         while binds and sent < len(bodies):
@@ -182,6 +182,12 @@ class SmppServer:
                     sent += count
             binds = [bind for bind in binds if bind.room]
         return sent
+
+    def _able(self, account: str) -> list[Bind]:
+        """The account's receivers; not those that have stopped answering, as long as another has
+        not: what they are offered waits for its time-out, and might be offered to them again."""
+        receivers = self._receivers.get(account, [])
+        return [bind for bind in receivers if not bind.silent] or receivers
 
     # ---- for binds
 
@@ -205,6 +211,7 @@ class SmppServer:
         key = id(bind.port)
         self._connections[key].discard(bind)
         self._tally.count(m.SMPP_ENDS, 1, reason)
+        self._tally.count(m.SMPP_ENQUIRIES, bind.take_enquiries())
         login = bind.login
         if login is None:
             self._unbound[key] -= 1
@@ -333,8 +340,10 @@ class SmppServer:
 
     def flush(self) -> None:
         """Bring the metrics up to date."""
+        enquiries = [bind.take_enquiries() for of in self._connections.values() for bind in of]
+        self._tally.count(m.SMPP_ENQUIRIES, sum(enquiries))
         self._tally.flush()
-        everyone = sum(map(len, self._connections.values()))
+        everyone = len(enquiries)
         unbound = sum(self._unbound.values())
         self._metrics.set(m.SMPP_CONNECTIONS, everyone - unbound, "bound")
         self._metrics.set(m.SMPP_CONNECTIONS, unbound, "unbound")
