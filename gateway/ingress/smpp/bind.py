@@ -65,6 +65,7 @@ def timers_of(port: SmppPort) -> Timers:
         session_init=port.bind_timeout,
         enquire_link=port.enquire_interval,
         enquire_link_response=port.response_timeout,
+        enquire_link_gap=0.0,  # it is for operators who forbid more: a customer gets its interval
         inactivity=port.inactivity_timeout,
         response=port.response_timeout,
     )
