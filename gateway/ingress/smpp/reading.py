@@ -10,7 +10,9 @@ list, not once a message.
 
 from __future__ import annotations
 
-from operator import attrgetter
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 from gateway.ingress.smpp.logins import Login
@@ -246,14 +248,31 @@ def place_of(pdu: Any, payload: bytes) -> Place | None:
 
 def text_of(payload: bytes, encoding: str | None, esm_class: int) -> str:
     """What a payload says behind its user data header, if it has one; "" if it is no text."""
-    if encoding is None:
-        return ""
-    if esm_class & c.ESM_CLASS_UDHI:
-        try:
-            payload = udh.parse(payload)[1]
-        except PduError:
-            return ""
-    return decode(payload, encoding)
+    return "" if encoding is None else decode(_behind_header(payload, esm_class), encoding)
+
+
+def text_of_parts(parts: Iterable[tuple[bytes, str | None, int]]) -> str:
+    """What parts in order say together, each given as `text_of` takes it.
+
+    Neighbours in one encoding are put together before they are decoded: smpplib and others cut
+    after so many octets, be it inside a surrogate pair or between ESC and its character.
+    """
+    return "".join(
+        [
+            decode(b"".join([_behind_header(payload, bits) for payload, _, bits in run]), encoding)
+            for encoding, run in groupby(parts, key=itemgetter(1))
+            if encoding is not None
+        ]
+    )
+
+
+def _behind_header(payload: bytes, esm_class: int) -> bytes:
+    if not esm_class & c.ESM_CLASS_UDHI:
+        return payload
+    try:
+        return udh.parse(payload)[1]
+    except PduError:
+        return b""
 
 
 def _sar_place(tlvs: Tlvs) -> Place | None:

@@ -24,7 +24,7 @@ from gateway.errors import AldisError, Refused
 from gateway.ingress.smpp.answers import Answers, status_for, status_of, told_body
 from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ports import Clock, Store
-from gateway.ingress.smpp.reading import SAR, Place, Shape, raw_part, recipient, text_of
+from gateway.ingress.smpp.reading import SAR, Place, Shape, raw_part, recipient, text_of_parts
 from gateway.model import Status
 from gateway.store.contract import RawPart, Submission, WaitingPart
 from gateway.tally import Tally
@@ -315,8 +315,8 @@ class Split:
         first = parts[0]
         shape, now = first.shape, self._clock()
         raw = tuple([self._raw(part, (names or {}).get(id(part), part.id)) for part in parts])
-        text = "".join(
-            [text_of(part.payload, part.shape.encoding, part.shape.esm_class) for part in parts]
+        text = text_of_parts(
+            [(part.payload, part.shape.encoding, part.shape.esm_class) for part in parts]
         )
         ask = self._intake.ask(group.login, shape, text, now, group.send_at, group.validity, raw)
         return ask, Draft(recipient(first.pdu.destination_addr, shape.dest_addr_ton))
