@@ -7,8 +7,11 @@ of every PDU, each as the library read it. What a library cannot do is left to t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import queue
 import re
+import socket
 import ssl
 import struct
 import threading
@@ -32,6 +35,8 @@ from tests.peers.process import Script
 
 _RECEIPT = re.compile(r"id:(\S+) .*stat:(\S+) err:(\S+)", re.DOTALL)
 UDHI = 0x40
+_TURN = 0.02
+"""Seconds smpplib's only thread waits for a PDU before it looks for something to send."""
 
 
 @dataclass(slots=True)
@@ -137,6 +142,15 @@ class Customer(ABC):
         [receipt] = found()
         return receipt
 
+    async def receipts_from(self, number: str, count: int = 1) -> list[Delivery]:
+        """Wait for receipts of messages to a number."""
+
+        def found() -> list[Delivery]:
+            return [one for one in self.deliveries if one.source == number and one.stat]
+
+        await self.until(lambda: len(found()) >= count, f"a receipt from {number}")
+        return found()
+
     async def replies(self, source: str, count: int = 1) -> list[Delivery]:
         """Wait for replies from a number; several are parts in order."""
 
@@ -189,13 +203,13 @@ class Npm(Customer):
         self._sequence = 0
         await self.script.one(event="connected")
 
-    async def bind(self, kind: str = "transceiver") -> int:
+    async def bind(self, kind: str = "transceiver", version: int = 0x34) -> int:
         await self.connect()
         answer = await self.ask(
             f"bind_{kind}",
             system_id=self.system_id,
             password=self.password,
-            interface_version=0x34,
+            interface_version=version,
         )
         return int(answer["command_status"])
 
@@ -285,7 +299,8 @@ class _Recording(smpplib.client.Client):
 
 class Smpplib(Customer):
     """smpplib as its users have it: `listen` in a thread, which enquires after each idle
-    `timeout`, and sends from another."""
+    `timeout`, and sends from another. Under TLS one thread does both, because ssl's sockets do not
+    bear two writers (SSL: BAD_LENGTH)."""
 
     splits = True
 
@@ -309,6 +324,7 @@ class Smpplib(Customer):
         self.client.set_query_resp_handler(lambda pdu: None)
         self.client.set_error_pdu_handler(lambda pdu: None)
         self._thread: threading.Thread | None = None
+        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
         def connect() -> int:
             self.client.connect()
@@ -322,7 +338,7 @@ class Smpplib(Customer):
 
         status = await asyncio.to_thread(connect)
         if status == 0:
-            self.client._socket.settimeout(self.enquire)
+            self.client._socket.settimeout(_TURN if self.tls else self.enquire)
             self._thread = threading.Thread(target=self._listen, daemon=True)
             self._thread.start()
         return status
@@ -333,7 +349,8 @@ class Smpplib(Customer):
         pieces, coding, esm_class = smpplib.gsm.make_parts(text)
         assert len(pieces) == parts
         sent = [
-            self.client.send_message(
+            await self._do(
+                self.client.send_message,
                 source_addr_ton=5,
                 source_addr=source,
                 dest_addr_ton=1,
@@ -350,7 +367,7 @@ class Smpplib(Customer):
 
     async def unbind(self) -> None:
         # Client.unbind() would take whatever comes next for the answer.
-        self.client.send_pdu(smpplib.smpp.make_pdu("unbind", client=self.client))
+        await self._do(self.client.send_pdu, smpplib.smpp.make_pdu("unbind", client=self.client))
         await self.hears("unbind_resp")
         await self.until(lambda: self.closed, "the end of the connection")
 
@@ -358,14 +375,34 @@ class Smpplib(Customer):
         if not hasattr(self, "client"):
             return
         if self._thread is not None and self._thread.is_alive():
-            self.client._socket.shutdown(2)
+            with contextlib.suppress(OSError):  # we have closed it already
+                self.client._socket.shutdown(socket.SHUT_RDWR)
             await asyncio.to_thread(self._thread.join, 10)
         self.client.state = smpplib.consts.SMPP_CLIENT_STATE_OPEN
         self.client.disconnect()
 
+    async def _do(self, act: Callable[..., Any], *arguments: Any, **fields: Any) -> Any:
+        """Send something from the thread that may."""
+        if not self.tls:
+            return act(*arguments, **fields)
+        done = self._loop.create_future()
+
+        def order() -> None:
+            result = act(*arguments, **fields)
+            self._loop.call_soon_threadsafe(done.set_result, result)
+
+        self._orders.put(order)
+        return await asyncio.wait_for(done, 10)
+
     def _listen(self) -> None:
         try:
-            self.client.listen()
+            if not self.tls:
+                self.client.listen()
+            while True:
+                while not self._orders.empty():
+                    self._orders.get()()
+                with contextlib.suppress(TimeoutError):
+                    self.client.read_once(auto_send_enquire_link=False)
         except (smpplib.exceptions.ConnectionError, OSError):
             self._loop.call_soon_threadsafe(self._note, None, None)
 
@@ -439,10 +476,13 @@ class Aiosmpplib(Customer, aiosmpplib.AbstractHook):
                 auto_message_payload=parts == 1,
             )
         )
-        await self.until(lambda: len(self._sent) - before >= parts, f"{parts} submits leaving")
-        sent = [sequence for number, sequence in self._sent[before:] if number == to]
-        assert len(sent) == parts
-        return await self.answers(sent)
+
+        def sent() -> list[int]:
+            return [sequence for number, sequence in self._sent[before:] if number == to]
+
+        await self.until(lambda: len(sent()) >= parts, f"{parts} submits to {to} leaving")
+        assert len(sent()) == parts
+        return await self.answers(sent())
 
     async def unbind(self) -> None:
         await asyncio.wait_for(self.esme.stop(), 10)
@@ -451,6 +491,10 @@ class Aiosmpplib(Customer, aiosmpplib.AbstractHook):
 
     async def end(self) -> None:
         if hasattr(self, "_running") and not self._running.done():
+            # Left to itself it gives each of its tasks half a second.
+            for task in asyncio.all_tasks():
+                if task.get_name() in ("Receiver", "Sender", "Connection keeper"):
+                    task.cancel()
             self._running.cancel()
             await asyncio.wait([self._running], timeout=10)
 
