@@ -22,6 +22,7 @@ def lines(stage: Stage, sent: Sequence[Sent]) -> Iterator[str]:
     yield "LOOK AROUND        Ctrl-C ends it"
     yield f"  API, to browse  {base}/docs"
     yield f"  OpenAPI         {base}/openapi.json"
+    yield f"  SMPP            127.0.0.1:{stage.gateway.smpp_port}, system_id demo, password trial"
     yield f"  metrics         {stage.ops}/metrics"
     yield f"  health          {stage.ops}/readyz"
     yield f"  this run        {stage.directory} (configuration, log, database; gone afterwards)"

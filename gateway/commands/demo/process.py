@@ -46,11 +46,12 @@ class Gateway:
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self.errors: list[str] = []
         """What it logged as errors: in a demonstration there is no reason for one."""
-        self._serving: asyncio.Future[tuple[int, int]]
+        self._serving: asyncio.Future[tuple[int, int, int]]
         self._process: Process
         self._reading: asyncio.Task[None]
         self.http_port = 0
         self.ops_port = 0
+        self.smpp_port = 0
 
     async def __aenter__(self) -> Gateway:
         self._serving = asyncio.get_running_loop().create_future()
@@ -72,7 +73,8 @@ class Gateway:
         )
         self._reading = asyncio.create_task(self._read())
         try:
-            self.http_port, self.ops_port = await asyncio.wait_for(self._serving, START)
+            ports = await asyncio.wait_for(self._serving, START)
+            self.http_port, self.ops_port, self.smpp_port = ports
         except TimeoutError:
             await self._end()
             raise GatewayEnded(f"no gateway serves after {START:.0f} s", self._tail) from None
@@ -126,9 +128,9 @@ class Gateway:
         return GatewayEnded(f"the gateway ended with exit code {code}", self._tail)
 
 
-def _ports(line: bytes) -> tuple[int, int]:
+def _ports(line: bytes) -> tuple[int, int, int]:
     entry: dict[str, Any] = msgspec.json.decode(line)
-    return entry["http_port"], entry["ops_port"]
+    return entry["http_port"], entry["ops_port"], entry["smpp_ports"][0]
 
 
 def _die_with_parent() -> None:

@@ -33,6 +33,8 @@ def prepare(
     changes = {
         'hosts = ["127.0.0.1:2775"]': f'hosts = ["127.0.0.1:{carriers["north"]}"]',
         'hosts = ["127.0.0.1:2776"]': f'hosts = ["127.0.0.1:{carriers["south"]}"]',
+        # Whoever tries the demonstration beside a gateway has the port in use already.
+        "port = 2770 ": "port = 0    ",
         "# webhooks = [\n#   { url = ": "webhooks = [\n  { url = ",
         "https://platform.example/events": webhook,
         f'"{SECRET_VARIABLE}" }},\n# ]': f'"{SECRET_VARIABLE}" }},\n]',
