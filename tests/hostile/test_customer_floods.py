@@ -34,6 +34,9 @@ from tests.hostile.wire import (
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 def stop_reading(wire: Customer) -> None:
     wire.socket_option(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     wire.writer.transport.pause_reading()  # type: ignore[attr-defined]

@@ -27,6 +27,9 @@ from tests.hostile.wire import (
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 async def answers_to(session: Session, count: int) -> list[Pdu]:
     """So many deliver_sm_resp; submits and enquiries on the way are served."""
     return [await session.expect(DELIVER_SM | RESP) for _ in range(count)]
