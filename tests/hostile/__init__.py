@@ -6,7 +6,7 @@ gives it.
 
     wire.py                     raw octets of either end; nothing in it goes through `protocol`
     operator.py                 an operator of raw octets, scripted for each connection
-    test_operator_framing.py    octets that are not quite PDUs: octet by octet, glued, wrong lengths,
+    test_operator_framing.py    octets that are not quite PDUs: octet by octet, glued, wrong length,
                                 unknown commands, bodies and TLVs cut short or too long
     test_operator_answers.py    answers to nothing, doubled, contradicting, reversed, late, never;
                                 generic_nacks; message ids of any kind; congestion; throttling

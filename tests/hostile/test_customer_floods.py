@@ -33,7 +33,6 @@ from tests.hostile.wire import (
     tlv,
 )
 
-
 pytestmark = pytest.mark.slow
 
 

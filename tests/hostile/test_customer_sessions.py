@@ -28,6 +28,8 @@ from tests.hostile.wire import (
     pdu,
 )
 
+pytestmark = pytest.mark.slow
+
 VALID = str(Path(__file__).parents[1] / "dispatch" / "operator.pem")
 
 

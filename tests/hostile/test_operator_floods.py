@@ -26,7 +26,6 @@ from tests.hostile.wire import (
     tlv,
 )
 
-
 pytestmark = pytest.mark.slow
 
 

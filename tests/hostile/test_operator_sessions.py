@@ -30,6 +30,8 @@ from tests.hostile.wire import (
     short_message,
 )
 
+pytestmark = pytest.mark.slow
+
 # ---- before and at the bind
 
 
@@ -323,7 +325,6 @@ async def with_a_reset(session: Session) -> None:
     session.reset()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("script", [at_once, after_the_bind, with_a_reset])
 async def test_a_thousand_connections_that_come_to_nothing_would_take_a_night(
     site: Site, script: Any, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,8 @@ from gateway.model import Status
 from tests.hostile.conftest import Site
 from tests.hostile.operator import Session, well_behaved
 
+pytestmark = pytest.mark.slow
+
 VALID = str(Path(__file__).parents[1] / "dispatch" / "operator.pem")
 """Self-signed for `smsc.example`, valid until 2126, with its key."""
 EXPIRED = str(Path(__file__).parent / "expired.pem")
