@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from bench import micro_smpp
 from bench.load import messages
 from bench.load.report import RESULTS, report
 from config.settings import Account, Route
@@ -268,7 +269,7 @@ def cost(call: Callable[[], object]) -> float:
 def measure() -> dict[str, float]:
     """Name -> microseconds, of every case."""
     figures = {}
-    for group in (_codec, _text, _replies, _session, _admission):
+    for group in (_codec, _text, _replies, _session, _admission, micro_smpp.cases):
         for name, call, share in group():
             figures[name] = round(cost(call) / share * 1e6, 3)
     return figures
