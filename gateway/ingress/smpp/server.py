@@ -26,7 +26,7 @@ from gateway.ingress.smpp.logins import KIND, BindRefused, Login, Logins
 from gateway.ingress.smpp.operations import Operations
 from gateway.ingress.smpp.outbind import Caller
 from gateway.ingress.smpp.ports import Clock, Deliveries, Store
-from gateway.ingress.smpp.slowing import Slowing, source_of
+from gateway.ingress.smpp.slowing import Slowing, Source, source_of
 from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics, Row
 from gateway.tally import Tally
@@ -42,7 +42,8 @@ TICK: Final = 1.0
 CLOSING: Final = 0.5
 """Of a stop's time, seconds kept for closing binds that do not answer our unbind."""
 BINDS_AT_ONCE: Final = 1_000
-"""Binds being checked; beyond it a connection is closed: each may wait for its slowing."""
+"""Binds that may be under way when another wants to wait for its slowing; beyond it that one is
+refused. Half of `max_unbound`, so that those who guess leave room for those who know."""
 
 
 class SmppServer:
@@ -227,28 +228,32 @@ class SmppServer:
 
     def bind(self, bind: Bind, request: BindPdu) -> None:
         """A connection wants to bind."""
-        if len(self._binding) >= BINDS_AT_ONCE or self._draining:
+        known = self.logins.get(request.system_id)
+        source = source_of(bind.host, request.system_id if known is not None else "")
+        wait = self._slowing.wait(source, self._loop.time())
+        # Only those who wait for their own failures take each other's places: while somebody tries
+        # names by the thousand, customers bind as ever.
+        if self._draining or (wait and len(self._binding) >= BINDS_AT_ONCE):
             bind.refuse(request, c.ESME_RBINDFAIL)
             return
-        self._keep(self._binding, self._bind(bind, request))
+        self._keep(self._binding, self._bind(bind, request, source, wait))
 
     # ---- within
 
-    async def _bind(self, bind: Bind, request: BindPdu) -> None:
+    async def _bind(self, bind: Bind, request: BindPdu, source: Source, wait: float) -> None:
         loop, host = self._loop, bind.host
         kind = KIND[request.command_id]
-        known = self.logins.get(request.system_id)
-        source = source_of(host, request.system_id if known is not None else "")
-        wait = self._slowing.wait(source, loop.time())
         if wait:
-            await asyncio.sleep(wait)
+            await asyncio.wait({bind.closed}, timeout=wait)
+            if bind.closed.done():
+                return  # its turn is spent all the same
         try:
             login = await self.logins.check(request.system_id, request.password)
             if bind.called is not None and login is not bind.called:
                 raise BindRefused(c.ESME_RINVSYSID, "not_the_called")
         except BindRefused as refused:
             self._slowing.failed(source, loop.time())
-            self._refuse(bind, request, refused, known)
+            self._refuse(bind, request, refused, self.logins.get(request.system_id))
             return
         self._slowing.passed(source)
         try:

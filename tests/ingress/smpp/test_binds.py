@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from config.settings import SmppLogin, SmppPort, SmppTls
-from gateway.ingress.smpp import slowing
+from gateway.ingress.smpp import server, slowing
 from gateway.ingress.smpp.logins import make_hash
 from protocol import constants as c
 from protocol.events import BindRefused, Bound
@@ -90,6 +90,27 @@ async def test_failures_slow_their_source_and_nobody_else(alone: Rig) -> None:
     begun = loop.time()
     await alone.bound()
     assert loop.time() - begun < 0.3
+
+
+async def test_many_who_wait_for_their_failures_keep_no_customer_out(
+    alone: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "BINDS_AT_ONCE", 3)
+    monkeypatch.setattr(slowing, "FIRST", 5.0)
+    loop = asyncio.get_running_loop()
+    assert await refused(alone, system_id="nobody") == c.ESME_RINVSYSID
+    strangers = [await alone.connect() for _ in range(3)]
+    for stranger in strangers:
+        stranger.send(BindTransceiver(system_id="nobody", password="guess"))
+    await alone.until(lambda: len(alone.server._binding) == 3)
+    assert await refused(alone, system_id="nobody") == c.ESME_RBINDFAIL
+    begun = loop.time()
+    await alone.bound()
+    assert loop.time() - begun < 3
+    # Whoever hangs up waits no longer.
+    for stranger in strangers:
+        stranger.close()
+    await alone.until(lambda: not alone.server._binding, timeout=3)
 
 
 async def test_passwords_may_be_kept_as_hashes(unstarted: Rig) -> None:
