@@ -21,7 +21,8 @@ ENV PYTHONUNBUFFERED=1 \
     ALDIS_HTTP__HOST=0.0.0.0 \
     ALDIS_OPS__HOST=0.0.0.0
 VOLUME /data
-EXPOSE 8080 9090
+# HTTP, metrics; and SMPP with and without TLS where [[smpp]] listens on 0.0.0.0 there.
+EXPOSE 8080 9090 2775 3550
 # Alive is enough here: a gateway whose operators are all away must not be restarted.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-c", \
   "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9090/healthz', timeout=2)"]
