@@ -1,4 +1,4 @@
-"""Fuzzing of everything in `protocol` that reads what a peer sent.
+"""Fuzzing of everything that reads what a peer sent: `protocol`, and who asks it what it means.
 
 One module per target: its docstring is the invariant, `check` holds one input to it and raises if
 it does not stand, `seeds` are inputs to start from, most of them from tests/vectors.

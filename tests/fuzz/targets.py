@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import decode, dump, receipt, session, text, times, tlvs, udh
+from . import decode, dump, meaning, receipt, session, text, times, tlvs, udh
 
 
 class Target(NamedTuple):
@@ -28,8 +28,9 @@ _SHARES = (
     (decode, 22, 2_048),
     (session, 1, 512),
     (receipt, 22, 1_024),
-    (tlvs, 20, 1_024),
-    (udh, 16, 300),
+    (meaning, 8, 1_024),
+    (tlvs, 16, 1_024),
+    (udh, 12, 300),
     (text, 3, 1_024),
     (times, 14, 64),
     (dump, 2, 2_048),

@@ -114,7 +114,9 @@ def main(name: str, inputs: int, seed: int, directory: Path) -> None:
     except ImportError:
         blindly(Run(name, inputs, seed, directory))
         return
-    with atheris.instrument_imports(include=["protocol"]):
+    with atheris.instrument_imports(
+        include=["protocol", "gateway.ingress.smpp.reading", "gateway.returns"]
+    ):
         run = Run(name, inputs, seed, directory)
     guided(run, atheris)
 
