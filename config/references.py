@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -91,6 +91,7 @@ def _login(at: str, login: s.SmppLogin) -> Iterator[Problem]:
             yield f"{at}.{name}", "a password is at most 8 octets (64 where customers bend it)"
     if login.password_hash is not None and not _is_scrypt(login.password_hash):
         yield f"{at}.password_hash", "not a hash as `aldis keys smpp-hash` prints it"
+    yield from _codings(f"{at}.data_coding", login.data_coding.items())
     if not login.bind:
         yield f"{at}.bind", 'a login that may not bind is of no use; write ["trx"]'
     for tag in login.tlvs:
@@ -146,9 +147,13 @@ def _carrier(path: str, carrier: s.Carrier) -> Iterator[Problem]:
         if needs and carrier.alphabet != "gsm":
             yield f"{path}.{name}", f'septets need alphabet = "gsm", not "{carrier.alphabet}"'
     yield from _tlvs(f"{path}.tlvs", carrier.tlvs)
-    for name, value in carrier.data_coding.items():
+    yield from _codings(f"{path}.data_coding", carrier.data_coding.items())
+
+
+def _codings(path: str, data_coding: Iterable[tuple[str, int]]) -> Iterator[Problem]:
+    for name, value in data_coding:
         if not 0 <= value <= 255:
-            yield f"{path}.data_coding.{name}", f"{value} is no data_coding; it is 0 to 255"
+            yield f"{path}.{name}", f"{value} is no data_coding; it is 0 to 255"
 
 
 def _receiving(path: str, carrier: s.Carrier) -> Iterator[Problem]:

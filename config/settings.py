@@ -230,6 +230,9 @@ class SmppLogin(Section, frozen=True):
     ESME_RTHROTTLED."""
     alphabet: Literal["gsm", "latin1", "ascii"] = "gsm"
     """What data_coding 0 means to this customer."""
+    data_coding: dict[Literal["gsm", "ucs2", "latin1", "ascii", "binary"], int] = {}
+    """data_coding values where the customer's differ from the specification's: npm's smpp says 1
+    and means gsm."""
     message_id: Literal["decimal", "hex", "public"] = "decimal"
     """How our message ids are spelt to it; `public` is the `msg_...` of the HTTP API."""
     category: CategoryName | None = None

@@ -33,7 +33,7 @@ from protocol.receipt import (
     RECEIPTED_MESSAGE_ID,
     Outcome,
 )
-from protocol.segment import frame, segment
+from protocol.segment import DATA_CODING, frame, segment
 from protocol.tlv import write_tlvs
 
 INBOUND: Final = "message.inbound"
@@ -76,7 +76,7 @@ _replies: Final = msgspec.json.Decoder(list[_Reply])
 class Teller:
     """Writes bodies for one account."""
 
-    __slots__ = ("_first", "_logins", "_reference")
+    __slots__ = ("_data_coding", "_first", "_logins", "_reference")
 
     def __init__(self, account: Account) -> None:
         self.apply(account)
@@ -86,6 +86,8 @@ class Teller:
         """Take the account's (new) logins."""
         self._logins: Mapping[str, SmppLogin] = {each.system_id: each for each in account.smpp}
         self._first = account.smpp[0] if account.smpp else _PLAIN
+        self._data_coding: dict[str, int] = dict(DATA_CODING)
+        self._data_coding.update(self._first.data_coding.items())
 
     def bodies(self, chunk: LogChunk) -> list[Bodies]:
         """The bodies of each event of a chunk, in order; empty for an event that cannot be told
@@ -124,7 +126,7 @@ class Teller:
         return told
 
     def _reply(self, reply: _Reply) -> Bodies:
-        segments = segment(reply.text, alphabet=self._first.alphabet)
+        segments = segment(reply.text, alphabet=self._first.alphabet, data_coding=self._data_coding)
         self._reference = (self._reference + 1) & 0xFF
         source, destination = address(reply.source), address(reply.destination)
         told = []

@@ -142,6 +142,11 @@ def test_environment_sets_single_values() -> None:
             "a.toml:3: a key needs exactly one of value, hash, env",
         ),
         (
+            "[[account]]\nname = 'a'\n[[account.smpp]]\nsystem_id = 'a'\npassword = 'x'\n"
+            "data_coding = { gsm = 300 }",
+            "a.toml:6: 300 is no data_coding; it is 0 to 255",
+        ),
+        (
             "[http]\nport = 9090",
             "a.toml: port 9090 is taken by [http]; choose another",
         ),

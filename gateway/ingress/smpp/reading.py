@@ -23,6 +23,7 @@ from protocol import times, udh
 from protocol.coding import codecs_by_data_coding, decode
 from protocol.errors import PduError
 from protocol.pdu import DataSm, SubmitMulti, SubmitSm
+from protocol.segment import DATA_CODING
 from protocol.tlv import TLVS, Tlvs
 
 MESSAGE_PAYLOAD: Final = TLVS["message_payload"].tag
@@ -131,15 +132,17 @@ class Shape:
         self.category = Category(category or login.account.default_category)
         self.priority = Priority.HIGH if key.priority_flag > 1 else Priority.NORMAL
         self.esm_class = key.esm_class
-        self.data_coding = key.data_coding
         self.protocol_id = key.protocol_id
         self.dest_addr_ton = key.dest_addr_ton
         self.replaces = bool(key.replace_if_present_flag)
-        name = codecs_by_data_coding(settings.alphabet)[key.data_coding]
+        own = {value: name for name, value in settings.data_coding.items()}
+        name = codecs_by_data_coding(settings.alphabet, own)[key.data_coding]
         self.encoding = name if name in _TEXT else None
+        # Octets that go out as they came go under the number everybody else knows.
+        self.data_coding = DATA_CODING[name] if key.data_coding in own else key.data_coding
         self.raw = (
             self.encoding is None
-            or key.data_coding > 0x0F  # with a class, or message waiting: it means more than text
+            or self.data_coding > 0x0F  # with a class, or message waiting: it means more than text
             or key.protocol_id != 0
             or key.esm_class & ~c.ESM_CLASS_MODE_MASK != 0
         )

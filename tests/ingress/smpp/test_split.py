@@ -51,6 +51,27 @@ async def test_parts_are_one_message_and_leave_as_they_came(
     assert rig.metric("aldis_smpp_waiting_parts") == 0
 
 
+@pytest.mark.parametrize(
+    ("octets", "coding", "text"),
+    [
+        ("я🎉я".encode("utf-16-be"), 8, "я🎉я"),  # between the halves of a surrogate pair
+        (b"abc\x1b\x65", 0, "abc€"),  # between ESC and its character
+    ],
+)
+async def test_parts_that_end_inside_a_character_are_read_together(
+    rig: Rig, octets: bytes, coding: int, text: str
+) -> None:
+    esme = await rig.bound()
+    for part, piece in enumerate((octets[:4], octets[4:]), start=1):
+        header = bytes((5, 0, 3, 9, 2, part))
+        fields = {"esm_class": c.ESM_CLASS_UDHI, "data_coding": coding}
+        assert (await esme.ask(submit(header + piece, **fields))).command_status == 0
+    await esme.until(lambda: len(esme.delivered) == 2)
+    assert b"".join(sent.pdu.short_message[6:] for sent in rig.smsc.submits) == octets
+    [message] = await rig.store.search(MessageFilter("shop"), 10)
+    assert message.text == text
+
+
 async def test_any_order_and_repetitions(rig: Rig) -> None:
     esme = await rig.bound()
     first, second, third = parts()

@@ -302,6 +302,31 @@ async def test_tlvs_pass_only_if_the_login_may_pass_them(unstarted: Rig) -> None
         await unstarted.close()
 
 
+async def test_a_customers_own_data_coding_holds_both_ways(unstarted: Rig) -> None:
+    """The octets of `ü` in the GSM alphabet are those of `~` in ASCII, which 1 says."""
+    unstarted.accounts = (account(login={"data_coding": {"gsm": 1}}),)
+    await unstarted.start()
+    try:
+        esme = await unstarted.bound()
+        await esme.ask(submit(b"M~ller", data_coding=1))
+        split = {"data_coding": 1, "esm_class": c.ESM_CLASS_UDHI}
+        for part in (1, 2):
+            header = bytes((5, 0, 3, 9, 2, part))
+            await esme.ask(submit(header + b"M~ller", "79161234568", **split))
+        await esme.until(lambda: len(esme.delivered) == 3)
+        [whole, *parts] = unstarted.smsc.submits
+        assert (whole.text, whole.pdu.data_coding) == ("Müller", 0)
+        assert [(part.text, part.pdu.data_coding) for part in parts] == [("Müller", 0)] * 2
+        texts = {one.text for one in await unstarted.store.search(MessageFilter("shop"), 10)}
+        assert texts == {"Müller", "MüllerMüller"}
+        unstarted.smsc.send_mo("79161234567", "2020", "Grüße")
+        await esme.until(lambda: len(esme.delivered) == 4)
+        reply = esme.delivered[-1]
+        assert (reply.short_message, reply.data_coding) == (b"Gr~\x1ee", 1)
+    finally:
+        await unstarted.close()
+
+
 async def test_ids_are_spelt_as_the_login_wants(unstarted: Rig) -> None:
     unstarted.accounts = (account(login={"message_id": "public"}),)
     await unstarted.start()
