@@ -7,6 +7,7 @@ way. Knows no store.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway import metrics as m
@@ -43,19 +44,36 @@ def status_for(error: Exception) -> int:
 class Answers:
     """What has been decided so far; `send` tells everybody."""
 
-    __slots__ = ("_bodies", "_errors", "_numbers", "_tally")
+    __slots__ = ("_done", "_errors", "_tally")
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._numbers: defaultdict[tuple[Bind, int], list[int]] = defaultdict(list)
-        self._bodies: defaultdict[tuple[Bind, int], list[bytes]] = defaultdict(list)
+        self._done: defaultdict[tuple[Bind, int], tuple[list[int], list[bytes]]] = defaultdict(
+            lambda: ([], [])
+        )
+        """(bind, command_id) -> sequence_numbers, bodies."""
         self._errors: defaultdict[tuple[Bind, int, int], list[int]] = defaultdict(list)
 
     def ok(self, bind: Bind, pdu: Any, body: bytes) -> None:
         """The request was carried out; `body` is its response's."""
-        key = (bind, pdu.command_id)
-        self._numbers[key].append(pdu.sequence_number)
-        self._bodies[key].append(body)
+        numbers, bodies = self._done[bind, pdu.command_id]
+        numbers.append(pdu.sequence_number)
+        bodies.append(body)
+
+    def told(self, origins: Sequence[tuple[Bind, Any]], ids: Sequence[int]) -> None:
+        """Requests were carried out, and each hears an id. Most of a list comes from one bind, so
+        where an answer goes is looked up when that changes: 0.3 us a message instead of 0.8."""
+        to: Bind | None = None
+        command_id, decimal = 0, False
+        numbers: list[int] = []
+        bodies: list[bytes] = []
+        for (bind, pdu), identifier in zip(origins, ids, strict=True):
+            if bind is not to or pdu.command_id != command_id:
+                to, command_id = bind, pdu.command_id
+                numbers, bodies = self._done[bind, command_id]
+                decimal = form_of(bind) == "decimal"
+            numbers.append(pdu.sequence_number)
+            bodies.append(b"%d\0" % identifier if decimal else told_body(bind, identifier))
 
     def no(self, bind: Bind, pdu: Any, status: int) -> None:
         """The request was refused."""
@@ -63,14 +81,13 @@ class Answers:
 
     def send(self) -> None:
         """Answer everything, a write for each bind and kind of answer."""
-        for (bind, command_id), numbers in self._numbers.items():
-            bind.answer(command_id, numbers, c.ESME_ROK, self._bodies[bind, command_id])
+        for (bind, command_id), (numbers, bodies) in self._done.items():
+            bind.answer(command_id, numbers, c.ESME_ROK, bodies)
             self._count(bind, command_id, c.ESME_ROK, len(numbers))
         for (bind, command_id, status), numbers in self._errors.items():
             bind.answer(command_id, numbers, status)
             self._count(bind, command_id, status, len(numbers))
-        self._numbers.clear()
-        self._bodies.clear()
+        self._done.clear()
         self._errors.clear()
 
     def _count(self, bind: Bind, command_id: int, status: int, count: int) -> None:
@@ -81,10 +98,11 @@ class Answers:
         )
 
 
+def form_of(bind: Bind) -> str:
+    """How ids are spelt to a bind."""
+    return "decimal" if bind.login is None else bind.login.settings.message_id
+
+
 def told_body(bind: Bind, identifier: int) -> bytes:
     """The body of a response that tells an id."""
-    login = bind.login
-    form = "decimal" if login is None else login.settings.message_id
-    if form == "decimal":
-        return b"%d\0" % identifier
-    return spell(identifier, form).encode() + b"\0"
+    return spell(identifier, form_of(bind)).encode() + b"\0"
