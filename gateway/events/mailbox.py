@@ -51,22 +51,30 @@ TEMPORARY: Final = frozenset(
 """Answers that mean "not now"; any other error means that it never will be taken."""
 
 
-class Post(msgspec.Struct, eq=False, gc=False):
-    """One deliver_sm on its way; the context it travels with."""
-
-    chunk: int
-    index: int
-    body: tuple[bytes, bytes]
-
-
-class _Chunk:
-    """One row of the log in hand: how many deliver_sm each of its events still needs."""
+class Chunk:
+    """One row of the log in hand: how many deliver_sm each of its events still needs, and how many
+    events need any."""
 
     __slots__ = ("left", "of_event")
 
-    def __init__(self, of_event: dict[int, int]) -> None:
+    def __init__(self, of_event: list[int]) -> None:
         self.of_event = of_event
-        self.left = len(of_event)
+        self.left = len(of_event) - of_event.count(0)
+
+
+class Post(msgspec.Struct, eq=False, gc=False):
+    """One deliver_sm on its way; the context it travels with."""
+
+    chunk: Chunk
+    index: int
+    body: tuple[bytes, bytes]
+
+    def done(self) -> None:
+        """It was taken, or never will be."""
+        left = self.chunk.of_event
+        left[self.index] -= 1
+        if not left[self.index]:
+            self.chunk.left -= 1
 
 
 class Mailbox:
@@ -88,7 +96,7 @@ class Mailbox:
         self._call_later = call_later
         self._pending: deque[Post] = deque()
         self._again: list[Post] = []
-        self._chunks: OrderedDict[int, _Chunk] = OrderedDict()
+        self._chunks: OrderedDict[int, Chunk] = OrderedDict()
         self._position: Position | None = None
         self._read_to = 0
         self._more = True
@@ -136,12 +144,12 @@ class Mailbox:
                 continue
             if not status:
                 taken += 1
-                self._done(context)
+                context.done()
             elif status in TEMPORARY:
                 self._again.append(context)
             else:
                 never[status] = never.get(status, 0) + 1
-                self._done(context)
+                context.done()
         if taken:
             self._pause = 0.0
             self._tally.count(m.SMPP_DELIVERIES, taken, self.account, "taken")
@@ -171,11 +179,14 @@ class Mailbox:
             await asyncio.gather(self._writing, return_exceptions=True)
         if self._position is None:
             return
-        done = tuple(
-            (position, index)
-            for position, chunk in self._chunks.items()
-            for index, left in chunk.of_event.items()
-            if not left
+        done = (
+            *(each for each in self._position.done if each[0] not in self._chunks),  # not read yet
+            *(
+                (position, index)
+                for position, chunk in self._chunks.items()
+                for index, left in enumerate(chunk.of_event)
+                if not left
+            ),
         )
         try:
             await self._store.put_mailbox(self.account, Position(self._position.position, done))
@@ -183,14 +194,6 @@ class Mailbox:
             log.warning("mailbox not written", extra={"account": self.account, "error": str(error)})
 
     # ---- within
-
-    def _done(self, post: Post) -> None:
-        chunk = self._chunks.get(post.chunk)
-        if chunk is None or not chunk.of_event.get(post.index):
-            return
-        chunk.of_event[post.index] -= 1
-        if not chunk.of_event[post.index]:
-            chunk.left -= 1
 
     def _advance(self) -> None:
         """Chunks taken whole, from the front, are behind us."""
@@ -260,10 +263,10 @@ class Mailbox:
         self.pump()
 
     def _take(self, position: int, told: Sequence[Bodies], done: set[tuple[int, int]]) -> None:
-        of_event: dict[int, int] = {}
-        for index, bodies in enumerate(told):
-            if not bodies or (position, index) in done:
-                continue
-            of_event[index] = len(bodies)
-            self._pending += [Post(position, index, body) for body in bodies]
-        self._chunks[position] = _Chunk(of_event)
+        if done:  # only after a restart
+            told = [() if (position, n) in done else each for n, each in enumerate(told)]
+        chunk = Chunk([len(bodies) for bodies in told])
+        self._chunks[position] = chunk
+        self._pending += [
+            Post(chunk, index, body) for index, bodies in enumerate(told) for body in bodies
+        ]

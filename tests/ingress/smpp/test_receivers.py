@@ -11,6 +11,7 @@ from bench.smsc import Behaviour
 from config.settings import Duration, SmppLogin, SmppPort
 from gateway.events import mailbox
 from protocol import constants as c
+from protocol.pdu import response_to
 from protocol.receipt import parse
 from tests.ingress.smpp.conftest import Rig, account
 from tests.ingress.smpp.esme import Esme, submit
@@ -39,6 +40,32 @@ async def test_receipts_wait_for_a_receiver_also_over_a_restart(rig: Rig) -> Non
     again = await rig.bound("rx")
     await asyncio.sleep(0.1)
     assert not again.delivered
+
+
+@pytest.mark.parametrize("looked", [False, True])
+async def test_what_was_taken_out_of_order_stays_taken_over_two_restarts(
+    rig: Rig, looked: bool
+) -> None:
+    sender = await rig.bound("tx")
+    await sender.ask_all([submit(b"x", f"7916{n:07d}") for n in range(10)])
+    await rig.until(lambda: rig.smsc.counters.delivers_acknowledged == 10)
+    receiver = await rig.connect()
+    receiver.answer = None
+    await receiver.bind("rx")
+    await receiver.until(lambda: len(receiver.delivered) == 10)
+    receiver.send(response_to(receiver.delivered[-1]))
+    await rig.until(lambda: rig.metric("aldis_smpp_deliveries_total", "taken") == 1)
+    taken = told(receiver).pop()
+    await rig.restart()
+    if looked:
+        other = await rig.connect()
+        other.answer = None
+        await other.bind("rx")
+        await other.until(lambda: len(other.delivered) == 9)
+    await rig.restart()
+    last = await rig.bound("rx")
+    await last.until(lambda: len(last.delivered) >= 9)
+    assert sorted([*told(last), taken]) == sorted(told(receiver))
 
 
 async def test_receipts_spread_over_all_receivers_of_the_account(unstarted: Rig) -> None:
