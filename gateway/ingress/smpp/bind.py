@@ -150,13 +150,7 @@ class Bind(SmppLink):
         connection.respond_many(
             command_id | c.RESPONSE_BIT, numbers, self._loop.time(), status, bodies
         )
-        self._flush()
-        self._arm()
-        self._leave()
-        login = self.login
-        if self.busy and login is not None and self.owed <= login.settings.window // 2:
-            self.busy = False
-            self.pause_reading(False)
+        self._after_answer()
 
     def answer_with(self, response: Pdu) -> None:
         """Answer one request with a response made for it."""
@@ -165,9 +159,16 @@ class Bind(SmppLink):
         if connection is None or connection.state is State.CLOSED:
             return
         connection.send(response, self._loop.time())
+        self._after_answer()
+
+    def _after_answer(self) -> None:
         self._flush()
         self._arm()
         self._leave()
+        login = self.login
+        if self.busy and login is not None and self.owed <= login.settings.window // 2:
+            self.busy = False
+            self.pause_reading(False)
 
     # ---- binding
 
