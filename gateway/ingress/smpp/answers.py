@@ -79,6 +79,11 @@ class Answers:
         """The request was refused."""
         self._errors[bind, pdu.command_id, status].append(pdu.sequence_number)
 
+    def answered(self) -> set[tuple[Bind, int]]:
+        """(bind, sequence_number) of all that has an answer."""
+        done = {(bind, n) for (bind, _), (numbers, _) in self._done.items() for n in numbers}
+        return done | {(bind, n) for (bind, *_), numbers in self._errors.items() for n in numbers}
+
     def send(self) -> None:
         """Answer everything, a write for each bind and kind of answer."""
         for (bind, command_id), (numbers, bodies) in self._done.items():

@@ -64,6 +64,7 @@ TEXT: Final = "{{text}}"
 """The text of a submission whose messages say each their own; also of one that has braces itself,
 which a customer means as they are."""
 _UDHI: Final = c.ESM_CLASS_UDHI
+_LONGEST_ADDRESS: Final = 20
 
 Reread = tuple[Any, Place, bytes, Shape]
 Origin = tuple[Bind, Any]
@@ -209,18 +210,30 @@ class Intake:
     async def _take(self, taken: list[tuple[Bind, list[Any]]]) -> None:
         begun = time.perf_counter()
         answers = Answers(self._tally)
-        asked = self._read(taken, answers)
-        if asked:
-            await self.admit(asked, answers)
-            for one in asked:
-                if one.replaces:
-                    await self._replace_present(one, answers)
-            await self.accept(asked, answers)
-            self._tally.observe(m.ACCEPT_SECONDS, [time.perf_counter() - begun], ROUTE)
+        parts: set[int] = set()
+        try:
+            asked = self._read(taken, answers, parts)
+            if asked:
+                await self.admit(asked, answers)
+                for one in asked:
+                    if one.replaces:
+                        await self._replace_present(one, answers)
+                await self.accept(asked, answers)
+                self._tally.observe(m.ACCEPT_SECONDS, [time.perf_counter() - begun], ROUTE)
+        except Exception:  # the task's edge: others are in the list, and all wait for an answer
+            log.exception("submits not taken")
+            self._tally.count(m.TASK_ERRORS, 1, "smpp submits")
+            answered = answers.answered()
+            for bind, pdus in taken:
+                for pdu in pdus:
+                    if id(pdu) not in parts and (bind, pdu.sequence_number) not in answered:
+                        answers.no(bind, pdu, c.ESME_RSYSERR)
         answers.send()
 
-    def _read(self, taken: list[tuple[Bind, list[Any]]], answers: Answers) -> list[Asked]:
-        """Group what came; refuse what its fields forbid; hand parts on."""
+    def _read(
+        self, taken: list[tuple[Bind, list[Any]]], answers: Answers, parts: set[int]
+    ) -> list[Asked]:
+        """Group what came; refuse what its fields forbid; hand parts on, noting which."""
         groups: dict[tuple[Login, tuple[Any, ...]], dict[tuple[bytes, bool], list[Origin]]] = {}
         asked: list[Asked] = []
         group: dict[tuple[bytes, bool], list[Origin]] = {}
@@ -233,6 +246,7 @@ class Intake:
                 if pdu.tlvs or pdu.esm_class & _UDHI:
                     place = place_of(pdu, payload)
                     if place is not None:
+                        parts.add(id(pdu))
                         self._split.put(bind, pdu, place, payload, self.shape(login, key))
                         continue
                 if type(pdu) is SubmitMulti:
@@ -520,6 +534,8 @@ def _multi_body(bind: Bind, pdu: Any, drafts: list[Draft], identifier: int) -> b
     for draft in drafts:
         if draft.code is not None:
             ton, npi, addr = pdu.dest_address[draft.position]
-            failed.append(UnsuccessSme(ton, npi, addr, status_of(draft.code, draft.pointer)))
+            # What is longer than an address may be came in, and could not be said again.
+            status = status_of(draft.code, draft.pointer)
+            failed.append(UnsuccessSme(ton, npi, addr[:_LONGEST_ADDRESS], status))
     told = spell(identifier, form_of(bind))
     return body(SubmitMultiResp(message_id=told, unsuccess_sme=tuple(failed)))

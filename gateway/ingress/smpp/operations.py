@@ -39,6 +39,8 @@ FAILED: Final = {
     c.CANCEL_SM: c.ESME_RCANCELFAIL,
     c.REPLACE_SM: c.ESME_RREPLACEFAIL,
 }
+LONGEST_ID: Final = 64
+"""Octets of a message_id (3.4 §5.2.23)."""
 MOST_CANCELED: Final = 1_000
 """Messages one cancel_sm without an id may cancel; the customer may ask again."""
 STATE: Final[dict[int, int]] = {
@@ -198,7 +200,9 @@ class Operations:
     async def _find(self, login: Login, pdu: Any) -> MessageView | BatchView:
         """What the customer's id stands for; ESME_RINVMSGID if nothing of its account."""
         account = login.account.name
-        told = read(pdu.message_id, login.settings.message_id)
+        # A longer one than any response may carry could not be told back.
+        form = login.settings.message_id
+        told = read(pdu.message_id, form) if len(pdu.message_id) <= LONGEST_ID else None
         if told is None:
             raise PduError("no id of ours", c.ESME_RINVMSGID)
         (message,) = await self._store.resolve(account, [told])

@@ -180,3 +180,32 @@ async def test_replace_if_present_takes_the_place_of_one_that_waits(alone: Rig) 
     other = await esme.ask(submit(b"new", "79161234568", replace_if_present_flag=1))
     assert other.command_status == 0
     assert other.message_id != old.message_id
+
+
+async def test_an_id_too_long_to_be_told_back_is_none(alone: Rig) -> None:
+    esme = await alone.bound()
+    told = (await esme.ask(submit())).message_id
+    # Not to be written by ours: the peer bends the specification.
+    esme.transport.write(
+        (16 + 104).to_bytes(4, "big") + c.QUERY_SM.to_bytes(4, "big") + bytes(4)
+        + (77).to_bytes(4, "big") + told.rjust(100, "0").encode() + b"\0" + bytes(3)
+    )  # fmt: skip
+    other = await esme.ask(QuerySm(message_id=told))
+    assert other.command_status == 0
+    [bind] = alone.server.logins.all()[0].binds
+    await alone.until(lambda: not bind.owed)
+    assert alone.metric("aldis_smpp_requests_total", "query_sm", "ESME_RINVMSGID") == 1
+
+
+async def test_a_window_full_of_questions_stops_nobody_for_good(unstarted: Rig) -> None:
+    unstarted.with_operator = False
+    unstarted.accounts = (account(login={"window": 4}),)
+    await unstarted.start()
+    try:
+        esme = await unstarted.bound()
+        told = (await esme.ask(submit())).message_id
+        answers = await esme.ask_all([QuerySm(message_id=told) for _ in range(20)])
+        assert {answer.command_status for answer in answers} == {0}
+        assert (await esme.ask(submit(to="79161234568"))).command_status == 0
+    finally:
+        await unstarted.close()

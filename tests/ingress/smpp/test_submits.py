@@ -340,3 +340,37 @@ async def test_ids_are_spelt_as_the_login_wants(unstarted: Rig) -> None:
         assert told.id == told.receipted_message_id == response.message_id
     finally:
         await unstarted.close()
+
+
+async def test_a_recipient_too_long_to_be_told_back_leaves_nobody_unanswered(alone: Rig) -> None:
+    esme = await alone.bound()
+    other = await alone.bound()
+    dests = b"".join(b"\1\1\1%b\0" % number for number in (b"79161234567", b"9" * 40))
+    body = b"\0\5\0ACME\0\2" + dests + bytes(9) + b"\5hello"
+    # Not to be written by ours: the peer bends the specification.
+    esme.transport.write(
+        (16 + len(body)).to_bytes(4, "big") + c.SUBMIT_MULTI.to_bytes(4, "big") + bytes(4)
+        + (77).to_bytes(4, "big") + body
+    )  # fmt: skip
+    answers = await other.ask_all([submit(to=f"7916{n:07d}") for n in range(5)])
+    assert {answer.command_status for answer in answers} == {0}
+    await alone.until(
+        lambda: alone.metric("aldis_smpp_requests_total", "submit_multi", "ESME_ROK") == 1
+    )
+    assert alone.metric("aldis_task_errors_total") == 0
+
+
+async def test_a_list_that_fails_is_answered_all_the_same(
+    alone: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    esme = await alone.bound()
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alone.server.intake, "_submission", broken)
+        answers = await esme.ask_all([submit(to=f"7916{n:07d}") for n in range(5)])
+    assert {answer.command_status for answer in answers} == {c.ESME_RSYSERR}
+    assert alone.metric("aldis_task_errors_total", "smpp submits") == 1
+    assert (await esme.ask(submit())).command_status == 0
