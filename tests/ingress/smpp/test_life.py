@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from protocol import constants as c
+from protocol.events import Unbound
 from protocol.pdu import EnquireLink, Unbind, encode
 from tests.ingress.smpp.conftest import Rig, account
 from tests.ingress.smpp.esme import submit
@@ -54,6 +55,29 @@ async def test_an_unbind_waits_for_what_is_under_way(alone: Rig) -> None:
     await asyncio.wait_for(esme.closed.wait(), 5)
     assert {esme.responses[number].command_status for number in numbers} == {0}
     assert alone.metric("aldis_smpp_connection_ends_total", "peer_unbound") == 1
+
+
+@pytest.mark.parametrize("leave", ["unbind", "hang up"])
+async def test_leaving_with_a_receipt_unanswered(rig: Rig, leave: str) -> None:
+    """A program of two threads says goodbye while the other still holds a receipt: the goodbye is
+    answered, the bind's place is free, and the receipt comes again."""
+    esme = await rig.bound()
+    esme.answer = None
+    response = await esme.ask(submit())
+    await esme.until(lambda: bool(esme.delivered))
+    [login] = rig.server.logins.all()
+    if leave == "unbind":
+        esme.connection.unbind(esme.loop.time())
+        esme.flush()
+    else:
+        esme.transport.abort()
+    await asyncio.wait_for(esme.closed.wait(), 5)
+    if leave == "unbind":
+        assert any(isinstance(event, Unbound) and not event.by_peer for event in esme.events)
+    other = await rig.bound()
+    await other.until(lambda: bool(other.delivered))
+    assert response.message_id.encode() in other.delivered[0].short_message
+    assert len(login.binds) == 1
 
 
 async def test_a_stop_answers_what_was_taken_and_unbinds(alone: Rig) -> None:
