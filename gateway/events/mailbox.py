@@ -33,6 +33,9 @@ READ: Final = 2_000
 """Events read at a time: four full rows of the log."""
 LOW: Final = 1_000
 """Events in hand below which more are read: what receivers take while a read is under way."""
+MOST_IN_HAND: Final = 100_000
+"""Events between the position and the last one read; beyond it nothing is read. Only who says "not
+now" to one event for as long as it takes all these comes here; at most 40 MB."""
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 """Seconds before an event that a receiver could not take now is offered again: doubles while
@@ -97,6 +100,7 @@ class Mailbox:
         self._pending: deque[Post] = deque()
         self._again: list[Post] = []
         self._chunks: OrderedDict[int, Chunk] = OrderedDict()
+        self._in_hand = 0
         self._position: Position | None = None
         self._read_to = 0
         self._more = True
@@ -129,16 +133,31 @@ class Mailbox:
             if sent < count:
                 pending.extendleft(reversed(posts[sent:]))
                 break
-        wanting = self._more and len(pending) < LOW and self._reading is None
-        if wanting and self._receivers.listens(self.account):
+        if not pending and not self._more:
+            return
+        # Asked even if nothing is to be read: who does not listen may have to be called.
+        if self._receivers.listens(self.account) and self._wanting and self._reading is None:
             self._reading = asyncio.get_running_loop().create_task(
                 self._read(), name=f"mailbox {self.account}"
             )
+
+    async def look(self) -> None:
+        """Find out whether anything waits, so that nobody is called for nothing."""
+        self._more = False
+        try:
+            position = await self._store.mailbox(self.account)
+            chunks = await self._store.read_log(self.account, TYPES, position.position, 1)
+        except AldisError:
+            self._more = True
+            raise
+        self._more = self._more or bool(chunks)
+        self.pump()
 
     def answered(self, answers: Sequence[tuple[object, int]]) -> None:
         """Receivers have answered: taken, not now, or never."""
         taken = 0
         never: dict[int, int] = {}
+        not_now = 0
         for context, status in answers:
             if not isinstance(context, Post):
                 continue
@@ -146,6 +165,7 @@ class Mailbox:
                 taken += 1
                 context.done()
             elif status in TEMPORARY:
+                not_now += 1
                 self._again.append(context)
             else:
                 never[status] = never.get(status, 0) + 1
@@ -154,9 +174,10 @@ class Mailbox:
             self._pause = 0.0
             self._tally.count(m.SMPP_DELIVERIES, taken, self.account, "taken")
         for status, count in never.items():
-            self._tally.count(m.SMPP_DELIVERIES, count, self.account, c.status_name(status))
+            self._tally.count(m.SMPP_DELIVERIES, count, self.account, _label(status))
+        if not_now:
+            self._tally.count(m.SMPP_DELIVERIES, not_now, self.account, "not_now")
         if self._again and self._timer is None:
-            self._tally.count(m.SMPP_DELIVERIES, len(self._again), self.account, "not_now")
             self._pause = min(LONGEST_PAUSE, self._pause * 2 or FIRST_PAUSE)
             self._timer = self._call_later(self._pause, self._retry)
         self._advance()
@@ -206,9 +227,12 @@ class Mailbox:
             if chunk.left:
                 break
             del self._chunks[first]
+            self._in_hand -= len(chunk.of_event)
             last = first
         if last is not None:
-            self._position = Position(last)
+            # What the last run took beyond is still to be read, and not to be told again.
+            beyond = tuple([each for each in position.done if each[0] > last])
+            self._position = Position(last, beyond)
             self._moved = True
             self._write()
 
@@ -239,7 +263,7 @@ class Mailbox:
             if self._position is None:
                 self._position = await self._store.mailbox(self.account)
                 self._read_to = self._position.position
-            while self._more and len(self._pending) < LOW and not self._stopped:
+            while self._wanting and not self._stopped:
                 self._more = False
                 chunks = await self._store.read_log(self.account, TYPES, self._read_to, READ)
                 self._more = self._more or bool(chunks)
@@ -248,6 +272,9 @@ class Mailbox:
                     self._read_to = chunk.position
                     self._take(chunk.position, self.teller.bodies(chunk), done)
                 self.pump()  # which starts no second read while this one is under way
+            self._reading = None
+            self._advance()
+            self.pump()
         except AldisError:
             self._more = True
             self._call_later(STORE_PAUSE, self.pump)
@@ -258,15 +285,24 @@ class Mailbox:
             self._more = True
             self._call_later(STORE_PAUSE, self.pump)
         finally:
-            self._reading = None
-        self._advance()
-        self.pump()
+            if self._reading is asyncio.current_task():
+                self._reading = None
+
+    @property
+    def _wanting(self) -> bool:
+        return self._more and len(self._pending) < LOW and self._in_hand < MOST_IN_HAND
 
     def _take(self, position: int, told: Sequence[Bodies], done: set[tuple[int, int]]) -> None:
         if done:  # only after a restart
             told = [() if (position, n) in done else each for n, each in enumerate(told)]
         chunk = Chunk([len(bodies) for bodies in told])
         self._chunks[position] = chunk
+        self._in_hand += len(chunk.of_event)
         self._pending += [
             Post(chunk, index, body) for index, bodies in enumerate(told) for body in bodies
         ]
+
+
+def _label(status: int) -> str:
+    """A customer may answer any of four billion numbers: those without a name are one label."""
+    return c.status_name(status) if status in c.COMMAND_STATUS else "other"

@@ -36,8 +36,8 @@ class Mailboxes:
     async def start(self, accounts: Sequence[Account]) -> None:
         """Begin. A mailbox that is new begins at the end of the log, even if nobody is bound yet:
         what happens from here on is for its receivers."""
-        await self.apply(accounts)
         self._store.on_event(self.on_event)
+        await self.apply(accounts)
 
     async def apply(self, accounts: Sequence[Account]) -> None:
         """Take accounts from (new) settings. Of one whose last login is gone nothing is read any
@@ -46,10 +46,10 @@ class Mailboxes:
         for name, account in wanted.items():
             box = self._boxes.get(name)
             if box is None:
-                await self._store.mailbox(name)
-                self._boxes[name] = Mailbox(
+                box = self._boxes[name] = Mailbox(
                     account, self._store, self._receivers, self._tally, self._call_later
                 )
+                await box.look()
             else:
                 box.teller.apply(account)
         for name in [name for name in self._boxes if name not in wanted]:

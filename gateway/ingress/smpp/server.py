@@ -341,6 +341,10 @@ class SmppServer:
     def _tick(self) -> None:
         self.flush()
         self.intake.tick()
+        for login in self.logins.all():
+            account = login.account.name
+            if login.settings.outbind is not None and not self._receivers.get(account):
+                self.deliveries.room(account)  # it may have been away when it was called
         self._ticker = self._loop.call_later(TICK, self._tick)
 
     def flush(self) -> None:

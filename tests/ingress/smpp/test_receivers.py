@@ -9,8 +9,11 @@ import pytest
 
 from bench.smsc import Behaviour
 from config.settings import Duration, SmppLogin, SmppPort
+from gateway.errors import StoreUnavailable
 from gateway.events import mailbox
+from gateway.ingress.smpp import outbind
 from protocol import constants as c
+from protocol.pdu import response_to
 from protocol.pdu import response_to
 from protocol.receipt import parse
 from tests.ingress.smpp.conftest import Rig, account
@@ -265,3 +268,160 @@ async def test_a_customer_is_called_when_something_waits(unstarted: Rig) -> None
     finally:
         listening.close()
         await unstarted.close()
+
+
+async def test_a_customer_who_was_away_is_called_again(
+    unstarted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbind, "FIRST_PAUSE", 0.05)
+    loop = asyncio.get_running_loop()
+    reserved = await loop.create_server(Esme, "127.0.0.1", 0)
+    port = reserved.sockets[0].getsockname()[1]
+    reserved.close()
+    await reserved.wait_closed()
+    unstarted.accounts = (account(login={"outbind": f"127.0.0.1:{port}"}),)
+    await unstarted.start()
+    called: list[Esme] = []
+
+    def answer() -> Esme:
+        called.append(Esme())
+        return called[-1]
+
+    listening = None
+    try:
+        assert unstarted.server._callers == {}  # nothing waits: nobody is called
+        sender = await unstarted.bound("tx")
+        await sender.ask(submit())
+        await unstarted.until(lambda: unstarted.metric("aldis_smpp_outbinds_total", "failed") > 0)
+        listening = await loop.create_server(answer, "127.0.0.1", port)
+        await unstarted.until(lambda: bool(called) and bool(called[0].events))
+        await called[0].bind("rx")
+        await called[0].until(lambda: bool(called[0].delivered))
+    finally:
+        if listening is not None:
+            listening.close()
+        await unstarted.close()
+
+
+async def test_what_a_lost_receiver_left_is_reason_enough_to_call(unstarted: Rig) -> None:
+    loop = asyncio.get_running_loop()
+    called: list[Esme] = []
+
+    def answer() -> Esme:
+        called.append(Esme())
+        return called[-1]
+
+    listening = await loop.create_server(answer, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    unstarted.accounts = (account(login={"outbind": f"127.0.0.1:{port}"}),)
+    await unstarted.start()
+    try:
+        esme = await unstarted.bound()
+        esme.answer = None
+        await esme.ask(submit())
+        await esme.until(lambda: bool(esme.delivered))
+        assert not called
+        esme.transport.abort()
+        await unstarted.until(lambda: bool(called) and bool(called[0].events))
+    finally:
+        listening.close()
+        await unstarted.close()
+
+
+async def test_a_mailbox_that_comes_back_finds_who_has_bound_before_it(rig: Rig) -> None:
+    sender = await rig.bound("tx")
+    await sender.ask(submit())
+    await rig.until(lambda: rig.smsc.counters.delivers_acknowledged == 1)
+    accounts = rig.accounts
+    rig.accounts = (account(smpp=()),)
+    await rig.reload()
+    rig.accounts = accounts
+    rig.server.configure(rig.make_settings())
+    receiver = await rig.bound("rx")
+    await rig.mailboxes.apply(accounts)
+    await receiver.until(lambda: bool(receiver.delivered))
+
+
+async def test_a_store_that_is_away_is_not_asked_without_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def away(*_: object) -> None:
+        asked.append(1)
+        raise StoreUnavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "read_log", away)
+        esme = await rig.bound()
+        rig.mailboxes.on_event({"shop": 1})
+        await rig.until(lambda: bool(asked))
+        await asyncio.sleep(0.1)
+        assert len(asked) == 1
+    await esme.ask(submit())
+    await esme.until(lambda: bool(esme.delivered))
+
+
+async def test_numbers_a_customer_makes_up_are_one_label(rig: Rig) -> None:
+    esme = await rig.bound()
+    for status in (0x12345, 0x54321):
+        esme.answer = status
+        seen = len(esme.delivered)
+        await esme.ask(submit())
+        await esme.until(lambda seen=seen: len(esme.delivered) > seen)  # type: ignore[misc]
+    await rig.until(lambda: rig.metric("aldis_smpp_deliveries_total", '"other"') == 2)
+
+
+async def test_taken_out_of_order_is_not_told_again_after_a_restart(
+    unstarted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "READ", 1)
+    monkeypatch.setattr(mailbox, "LOW", 1)
+    rig = unstarted
+    await rig.start()
+    try:
+        esme = await rig.bound()
+        esme.answer = None
+        for n in range(4):
+            await esme.ask(submit(to=f"7916000000{n}"))
+            await esme.until(lambda n=n: len(esme.delivered) > n)  # type: ignore[misc]
+        for pdu in esme.delivered[1:]:
+            esme.connection.send(response_to(pdu), esme.loop.time())
+        esme.flush()
+        await rig.until(lambda: rig.metric("aldis_smpp_deliveries_total", "taken") == 3)
+        await rig.restart()
+        esme = await rig.bound("rx")
+        await esme.until(lambda: bool(esme.delivered))
+        await rig.until(lambda: rig.mailboxes._boxes["shop"]._in_hand == 0)
+        await asyncio.sleep(0.1)
+        assert [pdu.source_addr for pdu in esme.delivered] == ["79160000000"]
+    finally:
+        await rig.close()
+
+
+async def test_one_event_not_answered_does_not_fill_the_memory(
+    unstarted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "MOST_IN_HAND", 5)
+    monkeypatch.setattr(mailbox, "READ", 1)
+    rig = unstarted
+    await rig.start()
+    try:
+        esme = await rig.bound()
+        esme.answer = None
+        await esme.ask(submit())
+        await esme.until(lambda: len(esme.delivered) == 1)
+        esme.answer = c.ESME_ROK
+        for n in range(12):
+            await esme.ask(submit(to=f"791600000{n:02d}"))
+            await rig.until(
+                lambda n=n: rig.smsc.counters.delivers_acknowledged == n + 2  # type: ignore[misc]
+            )
+        await esme.until(lambda: len(esme.delivered) == 5)
+        assert rig.mailboxes._boxes["shop"]._in_hand == 5
+        esme.connection.send(response_to(esme.delivered[0]), esme.loop.time())
+        esme.flush()
+        await esme.until(lambda: len(esme.delivered) == 13)
+        await rig.until(lambda: rig.mailboxes._boxes["shop"]._in_hand == 0)
+    finally:
+        await rig.close()
