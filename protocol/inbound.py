@@ -43,11 +43,13 @@ from .pdu import Bind, DataSmResp, DeliverSmResp, MessageId, Pdu, SubmitSmResp, 
 from .state import BINDS, UNANSWERED, Role
 from .timers import Timers, after
 from .tlv import TLVS
+from .window import Entry
 
 _LENGTH_OCTETS: Final = 4
 _MESSAGE_ID_RESPONSES: Final[dict[int, type[MessageId]]] = {
     cls.command_id: cls for cls in (SubmitSmResp, DeliverSmResp, DataSmResp)
 }
+_NONE: Final[dict[int, Entry]] = {}
 _SC_INTERFACE_VERSION: Final = TLVS["sc_interface_version"].tag
 
 
@@ -103,7 +105,8 @@ class Inbound(Outbound):
             self._tail.clear()
         events: list[Event] = []
         append = events.append
-        outstanding = self._window.outstanding
+        # Once the peer has unbound, each response may be the last that is waited for.
+        outstanding = self._window.outstanding if self._unbind is None else _NONE
         session = self._session
         clock = self._clock
         unpack = HEADER.unpack_from
@@ -152,6 +155,8 @@ class Inbound(Outbound):
                 self._receive(data, pos, end, now, events)
                 if self._ended:
                     return events
+                if self._unbind is not None:
+                    outstanding = _NONE
             pos = end
         if pos:
             clock.heard_at = now
@@ -239,12 +244,19 @@ class Inbound(Outbound):
         """Answer an unbind, after what the peer still has to hear from us.
 
         A peer that sends its last submit_sm and unbind in one write gets every response: the
-        unbind_resp waits for them, at most as long as a response may take.
+        unbind_resp waits for them, at most as long as a response may take. What the peer owes us
+        is waited for as well, if not for long.
         """
         self._session.received(UNBIND)
         self._unbind = (number, after(now, self.timers.response))
         events.append(Unbound(by_peer=True))
         if not self._owed:
+            self._await_answers(now)
+            self._let_go(now, events)
+
+    def _let_go(self, now: float, events: list[Event]) -> None:
+        """Answer the peer's unbind and end, if neither side owes the other anything more."""
+        if not self._owed and not self._window.outstanding:
             self._answer_unbind(now)
             events += self._end(CloseReason.PEER_UNBOUND, discarded=False)
 
@@ -295,6 +307,8 @@ class Inbound(Outbound):
                 fate = Late if waiting is window.late else Answered
                 events.append(fate(context, request_command_id, response, sent_at, error_or_none))
                 self._clock.busy_at = now
+                if self._unbind is not None:
+                    self._let_go(now, events)
             return
         if error_or_none is not None:
             events.append(Malformed(error_or_none))

@@ -29,6 +29,10 @@ from .window import Window
 
 HEADER: Final = Struct(">IIII")
 _UINT32: Final = 0xFFFFFFFF
+LEAVE_TAKING: Final = 1.0
+"""Seconds that a peer which has sent unbind is given for the responses it still owes us. One that
+ends in good order sends them first or right behind, and each that we do not wait for is a message
+of unknown fate; one that has stopped answering must not hold up the next bind."""
 
 
 def response_body(command_id: int, command_status: int) -> bytes:
@@ -273,7 +277,16 @@ class Outbound:
         self._clock.busy_at = now
         self._owed = max(0, self._owed - count)
         if self._unbind is not None and not self._owed:
-            self._answer_unbind(now)
+            if self._window.outstanding:
+                self._await_answers(now)
+            else:
+                self._answer_unbind(now)
+
+    def _await_answers(self, now: float) -> None:
+        """The peer's unbind is answered when it has answered us, and soon in any case."""
+        if self._unbind is not None:
+            number, until = self._unbind
+            self._unbind = (number, min(until, now + LEAVE_TAKING))
 
     def _answer_unbind(self, now: float) -> None:
         """Let the peer go. `Closed` follows from `handle_timer`, which is due at once."""

@@ -256,10 +256,33 @@ async def test_submits_in_flight_when_the_operator_goes_have_their_policy(
     await world.settled(adverts, Status.UNKNOWN)
     await world.settled(services, Status.SENT)
     assert world.metric("link_ends_total", carrier="bad", reason=LEAVING[leave]) == 1
-    assert world.metric("outcome_unknown_total", carrier="bad", cause="link") == 5
+    assert world.metric("outcome_unknown_total", carrier="bad") == 5
     assert world.metric("possible_duplicates_total", carrier="bad") == 2
     sent = sorted(submit.destination for submit in world.bad.submits)
     assert len(sent) == 6 + 2, "only what may have been lost was sent again"
+    await world.holds()
+
+
+async def test_an_operator_that_unbinds_and_then_answers_leaves_nothing_in_doubt(
+    site: Site,
+) -> None:
+    async def script(session: Session) -> None:
+        await session.accept()
+        if session.operator.connections > 1:
+            await session.serve()
+        submits = await session.submits(6)
+        session.send(pdu(UNBIND, 0, 77))
+        for submit in submits:
+            session.answer(submit)
+        assert (await session.read())[:3] == (UNBIND | RESP, 0, 77)
+        await session.gone()
+
+    world = await site(script, window=6)
+    ids = await world.put(6, category="advertising")
+    await world.settled(ids, Status.SENT)
+    await world.counted("link_ends_total", reason="peer_unbound")
+    assert world.metric("outcome_unknown_total") == 0
+    assert world.metric("possible_duplicates_total") == 0
     await world.holds()
 
 
