@@ -14,7 +14,6 @@ from gateway.events import mailbox
 from gateway.ingress.smpp import outbind
 from protocol import constants as c
 from protocol.pdu import response_to
-from protocol.pdu import response_to
 from protocol.receipt import parse
 from tests.ingress.smpp.conftest import Rig, account
 from tests.ingress.smpp.esme import Esme, submit
