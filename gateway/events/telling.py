@@ -111,18 +111,18 @@ class Teller:
             err,
         )
         state = _state_tlvs(outcome, news.carrier_code)
+        tag = b"%c%c\0" % divmod(RECEIPTED_MESSAGE_ID, 256)  # and the length's first octet
         told: list[Bodies] = []
-        minute, date = -1, b""
-        tag = RECEIPTED_MESSAGE_ID
+        minute, rest = -1, b""
         for identifier, number in zip(news.ids, news.numbers, strict=True):
             name = b"%d" % identifier if form == "decimal" else _spell(identifier, form)
             made = ids.created_at(identifier) // 60_000_000
             if made != minute:
-                minute, date = made, _date(made, zone)
-            text = b"id:%b%b%b%b" % (name, between, date, tail)
-            core = b"%b%d%b%c%b" % (before, number, middle, len(text), text)
-            size = len(name) + 1
-            told.append(((core, b"%c%c\0%c%b\0%b" % (tag >> 8, tag & 0xFF, size, name, state)),))
+                minute, rest = made, between + _date(made, zone) + tail
+            size = len(name)
+            length = 3 + size + len(rest)
+            core = b"%b%d%b%cid:%b%b" % (before, number, middle, length, name, rest)
+            told.append(((core, b"%b%c%b\0%b" % (tag, size + 1, name, state)),))
         return told
 
     def _reply(self, reply: _Reply) -> Bodies:
