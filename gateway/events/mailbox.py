@@ -124,10 +124,9 @@ class Mailbox:
             return
         pending = self._pending
         while pending:
-            room = self._receivers.room(self.account)
-            if not room:
+            count = self._receivers.room(self.account, len(pending))
+            if not count:
                 break
-            count = min(room, len(pending))
             posts = [pending.popleft() for _ in range(count)]
             sent = self._receivers.deliver(self.account, [post.body for post in posts], posts)
             if sent < count:

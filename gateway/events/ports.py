@@ -87,8 +87,8 @@ class MailStore(Protocol):
 class Receivers(Protocol):
     """The SMPP server, as far as it takes deliver_sm."""
 
-    def room(self, account: str) -> int:
-        """How many the account's receivers can take now."""
+    def room(self, account: str, wanted: int) -> int:
+        """How many of `wanted` the account's receivers can take now."""
         ...
 
     def listens(self, account: str) -> bool:

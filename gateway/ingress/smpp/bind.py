@@ -48,6 +48,7 @@ from protocol.tlv import TLVS
 
 if TYPE_CHECKING:
     from gateway.ingress.smpp.logins import Login
+    from gateway.ingress.smpp.receivers import Receivers
     from gateway.ingress.smpp.server import SmppServer
 
 SUBMITS: Final = frozenset({SubmitSm, DataSm, SubmitMulti})
@@ -77,12 +78,13 @@ class Bind(SmppLink):
     login     whose it is, once bound
     kind      "tx", "rx" or "trx", once bound
     busy      whether reading is paused because the window is full
+    among     the receivers of its account, once it is one
     silent    whether it let a deliver_sm time out and has answered none since
     """
 
     __slots__ = (
-        "_attempts", "_leaving", "_server", "_timers", "busy", "called", "kind", "login", "port",
-        "receives", "silent", "tls",
+        "_attempts", "_leaving", "_server", "_timers", "among", "busy", "called", "kind", "login",
+        "port", "receives", "silent", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -107,6 +109,7 @@ class Bind(SmppLink):
         self.receives = False
         self.busy = False
         self.silent = False
+        self.among: Receivers | None = None
 
     # ---- what the server's parts ask
 
@@ -250,6 +253,7 @@ class Bind(SmppLink):
         answers: list[tuple[object, int]] = []
         lost: list[object] = []
         others: list[Event] = []
+        late = False
         for event in events:
             kind = type(event)
             if kind is Received:
@@ -265,7 +269,7 @@ class Bind(SmppLink):
                 answers.append((event.context, _status(event)))
             elif isinstance(event, Late):
                 # It was offered again when it timed out, so this answer changes nothing but this.
-                self.silent = False
+                self.silent, late = False, True
                 self._server.count(m.SMPP_UNEXPECTED, event.response.command)
             elif isinstance(event, TimedOut):
                 self.silent = True
@@ -279,6 +283,8 @@ class Bind(SmppLink):
             assert self._connection is not None
             self.receives = self._connection.state in _RECEIVING  # before anybody asks for room
             account = login.account.name
+            if self.among is not None and (answers or lost or late):
+                self.among.look(self)
             if answers:
                 self._server.deliveries.answered(account, answers)
             if lost:
@@ -319,6 +325,8 @@ class Bind(SmppLink):
 
     def _on_writable(self) -> None:
         if self.receives and self.login is not None:
+            if self.among is not None:
+                self.among.look(self)
             self._server.deliveries.room(self.login.account.name)
 
     def _on_end(self, reason: str) -> None:

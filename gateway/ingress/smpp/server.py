@@ -26,6 +26,7 @@ from gateway.ingress.smpp.logins import KIND, BindRefused, Login, Logins
 from gateway.ingress.smpp.operations import Operations
 from gateway.ingress.smpp.outbind import Caller
 from gateway.ingress.smpp.ports import Clock, Deliveries, Store
+from gateway.ingress.smpp.receivers import Receivers
 from gateway.ingress.smpp.slowing import Slowing, Source, source_of
 from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics, Row
@@ -77,9 +78,8 @@ class SmppServer:
         self._unbound: dict[int, int] = defaultdict(int)
         self._binding: set[asyncio.Task[None]] = set()
         self._accepting: set[asyncio.Task[None]] = set()
-        self._receivers: dict[str, list[Bind]] = {}
+        self._receivers: dict[str, Receivers] = {}
         self._callers: dict[str, Caller] = {}
-        self._turn = 0
         self._ticker: asyncio.TimerHandle | None = None
         self._draining = False
         self.ports: list[int] = []
@@ -151,9 +151,10 @@ class SmppServer:
 
     # ---- for whoever delivers
 
-    def room(self, account: str) -> int:
-        """How many deliver_sm the account's receivers can take now."""
-        return sum([bind.room for bind in self._able(account)])
+    def room(self, account: str, wanted: int) -> int:
+        """How many of `wanted` deliver_sm the account's receivers can take now."""
+        receivers = self._receivers.get(account)
+        return 0 if receivers is None else receivers.room(wanted)
 
     def listens(self, account: str) -> bool:
         """Whether a receiver of the account is bound; if none is, those that can be called are."""
@@ -170,25 +171,8 @@ class SmppServer:
 
         A body is (all up to the TLVs, the TLVs): a receiver of 3.3 gets only the first.
         """
-        binds = [bind for bind in self._able(account) if bind.room]
-        self._turn += 1
-        sent = 0
-        while binds and sent < len(bodies):
-            share = -(-(len(bodies) - sent) // len(binds))
-            start = self._turn % len(binds)
-            for bind in binds[start:] + binds[:start]:
-                count = min(share, bind.room, len(bodies) - sent)
-                if count:
-                    bind.deliver(bodies[sent : sent + count], contexts[sent : sent + count])
-                    sent += count
-            binds = [bind for bind in binds if bind.room]
-        return sent
-
-    def _able(self, account: str) -> list[Bind]:
-        """The account's receivers; not those that have stopped answering, as long as another has
-        not: what they are offered waits for its time-out, and might be offered to them again."""
-        receivers = self._receivers.get(account, [])
-        return [bind for bind in receivers if not bind.silent] or receivers
+        receivers = self._receivers.get(account)
+        return 0 if receivers is None else receivers.deliver(bodies, contexts)
 
     # ---- for binds
 
@@ -218,9 +202,8 @@ class SmppServer:
             self._unbound[key] -= 1
             return
         login.binds.remove(bind)
-        receivers = self._receivers.get(login.account.name)
-        if receivers is not None and bind in receivers:
-            receivers.remove(bind)
+        if bind.among is not None:
+            bind.among.remove(bind)
         log.info(
             "customer's bind down",
             extra={"system_id": login.settings.system_id, "bind": bind.kind, "reason": reason},
@@ -275,7 +258,8 @@ class SmppServer:
         )
         if bind.receives:
             account = login.account.name
-            self._receivers.setdefault(account, []).append(bind)
+            bind.among = self._receivers.setdefault(account, Receivers())
+            bind.among.look(bind)
             self.deliveries.room(account)
 
     def _refuse(

@@ -100,6 +100,36 @@ async def test_receipts_spread_over_all_receivers_of_the_account(unstarted: Rig)
         await unstarted.close()
 
 
+async def test_many_receivers_take_turns_and_those_that_are_full_hold_nobody_up(
+    unstarted: Rig,
+) -> None:
+    unstarted.accounts = (account(login={"deliver_window": 2, "max_binds": 20}),)
+    unstarted.smsc.behaviour = Behaviour(receipt_delay=0.2)
+    await unstarted.start()
+    try:
+        sender = await unstarted.bound("tx")
+        receivers = [await unstarted.bound("rx") for _ in range(12)]
+        stuck, *others = receivers
+        stuck.answer = None
+        ids = [one.message_id for one in await sender.ask_all(
+            [submit(b"x", f"7916{n:07d}") for n in range(300)]
+        )]  # fmt: skip
+        await unstarted.until(lambda: sum(len(each.delivered) for each in receivers) == 300)
+        assert len(stuck.delivered) == 2
+        assert min(len(each.delivered) for each in others) > 5
+        assert sorted(each for one in receivers for each in told(one)) == sorted(ids)
+        # Whoever was full is given more once it has answered.
+        stuck.answer = c.ESME_ROK
+        for pdu in list(stuck.delivered):
+            stuck.send(response_to(pdu))
+        for one in others:
+            one.answer = None
+        await sender.ask_all([submit(b"x", f"7916{n:07d}") for n in range(300, 400)])
+        await unstarted.until(lambda: len(stuck.delivered) > 50)
+    finally:
+        await unstarted.close()
+
+
 async def test_not_more_than_the_window_is_unanswered(unstarted: Rig) -> None:
     unstarted.accounts = (account(login={"deliver_window": 3}),)
     await unstarted.start()
