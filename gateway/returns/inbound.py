@@ -11,10 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.store.contract import InboundPart
-from protocol import gsm7, national, udh
-from protocol.coding import decode
-from protocol.constants import ESM_CLASS_UDHI
-from protocol.errors import PduError
+from protocol import udh, user_data
 
 MESSAGE_PAYLOAD: Final = 0x0424
 SAR_MSG_REF_NUM: Final = 0x020C
@@ -39,18 +36,16 @@ def inbound_part(
     seven octets.
     """
     payload: bytes = getattr(pdu, "short_message", b"") or pdu.tlv(MESSAGE_PAYLOAD) or b""
-    header: udh.Header | None = None
-    if pdu.esm_class & ESM_CLASS_UDHI:
-        try:
-            header, payload = udh.parse(payload)
-        except PduError:
-            header = None
+    header, payload = user_data.split(payload, pdu.esm_class)
     reference, total, sequence = _place(pdu, header)
+    encoding = codecs[pdu.data_coding & 0xFF]
     return InboundPart(
         carrier=carrier,
         source=pdu.source_addr,
         destination=pdu.destination_addr,
-        text=_text(payload[:LONGEST_TEXT], header, codecs[pdu.data_coding & 0xFF], packed),
+        text=user_data.read(
+            payload[:LONGEST_TEXT], header, encoding, packed=packed, part=total > 1
+        ),
         at=now,
         account=owner,
         reference=reference,
@@ -76,17 +71,6 @@ def _place(pdu: Any, header: udh.Header | None) -> tuple[int, int, int]:
         ):
             return reference & 0xFFFF | 2 << 16, total, part
     return 0, 1, 1
-
-
-def _text(data: bytes, header: udh.Header | None, codec: str, packed: bool) -> str:
-    if codec == "gsm":
-        if packed:
-            data = gsm7.unpack(data, gsm7.fill_bits(len(header.raw) if header else 0))
-        if header is not None and (header.locking_shift or header.single_shift):
-            return national.decoder(header.locking_shift, header.single_shift)(data)
-        if packed:
-            return gsm7.decode(data)
-    return decode(data, codec)
 
 
 def _number(value: bytes | None) -> int | None:

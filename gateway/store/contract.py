@@ -357,7 +357,8 @@ class ReceiptFates(msgspec.Struct):
 
 
 class InboundPart(msgspec.Struct):
-    """One `deliver_sm` from a phone: a whole message or a part of one."""
+    """One `deliver_sm` from a phone: a whole message or a part of one. A part's text may have marks
+    of half characters at its ends (`protocol.halves`), which joining resolves."""
 
     carrier: str
     source: str

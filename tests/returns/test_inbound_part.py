@@ -12,6 +12,7 @@ from gateway.metrics import Metrics
 from gateway.returns import Returns
 from gateway.returns.inbound import inbound_part
 from gateway.store.contract import InboundMessage, InboundPart
+from gateway.store.sqlite.joining import Joiner
 from protocol import gsm7
 from protocol.coding import codecs_by_data_coding
 from protocol.constants import ESM_CLASS_UDHI
@@ -260,3 +261,17 @@ async def test_a_carrier_says_whether_it_packs(packed: bool) -> None:
 
 def test_the_configuration_offers_every_language_there_is() -> None:
     assert get_args(LanguageName) == tuple(NATIONAL)
+
+
+@pytest.mark.parametrize(
+    ("text", "coding", "cut"), [("я🎉я", 8, 4), ("я🎉я", 8, 2), ("a€b", 0, 2), ("a€b", 0, 3)]
+)
+def test_parts_cut_inside_a_character_are_joined_whole(text: str, coding: int, cut: int) -> None:
+    data = text.encode("utf-16-be") if coding else gsm7.encode(text) or b""
+    pieces = [data[:cut], data[cut:]]
+    joiner = Joiner({})
+    for place, piece in enumerate(pieces, start=1):
+        pdu = deliver(bytes((5, 0, 3, 7, 2, place)) + piece, ESM_CLASS_UDHI, data_coding=coding)
+        joiner.add(1, inbound_part(pdu, "op", CODECS, "shop", 7))
+    [whole] = joiner.whole
+    assert whole.text == text

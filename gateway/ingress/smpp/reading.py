@@ -10,18 +10,18 @@ list, not once a message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
-from operator import attrgetter, itemgetter
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from gateway.ingress.smpp.logins import Login
 from gateway.model import Category, Priority
 from gateway.store.contract import Esme, RawPart, Tlv
 from protocol import constants as c
-from protocol import times, udh
-from protocol.coding import codecs_by_data_coding, decode
+from protocol import times, udh, user_data
+from protocol.coding import codecs_by_data_coding
 from protocol.errors import PduError
+from protocol.halves import join
 from protocol.pdu import DataSm, SubmitMulti, SubmitSm
 from protocol.segment import DATA_CODING
 from protocol.tlv import TLVS, Tlvs
@@ -251,31 +251,18 @@ def place_of(pdu: Any, payload: bytes) -> Place | None:
 
 def text_of(payload: bytes, encoding: str | None, esm_class: int) -> str:
     """What a payload says behind its user data header, if it has one; "" if it is no text."""
-    return "" if encoding is None else decode(_behind_header(payload, esm_class), encoding)
+    return text_of_parts([(payload, encoding, esm_class)])
 
 
-def text_of_parts(parts: Iterable[tuple[bytes, str | None, int]]) -> str:
-    """What parts in order say together, each given as `text_of` takes it.
-
-    Neighbours in one encoding are put together before they are decoded: smpplib and others cut
-    after so many octets, be it inside a surrogate pair or between ESC and its character.
-    """
-    return "".join(
-        [
-            decode(b"".join([_behind_header(payload, bits) for payload, _, bits in run]), encoding)
-            for encoding, run in groupby(parts, key=itemgetter(1))
-            if encoding is not None
-        ]
-    )
-
-
-def _behind_header(payload: bytes, esm_class: int) -> bytes:
-    if not esm_class & c.ESM_CLASS_UDHI:
-        return payload
-    try:
-        return udh.parse(payload)[1]
-    except PduError:
-        return b""
+def text_of_parts(parts: Sequence[tuple[bytes, str | None, int]]) -> str:
+    """What parts in order say together, each given as `text_of` takes it. Customers that count
+    octets cut inside characters (smpplib does): the halves come together here."""
+    texts = []
+    for payload, encoding, esm_class in parts:
+        if encoding is not None:
+            header, data = user_data.split(payload, esm_class)
+            texts.append(user_data.read(data, header, encoding, part=len(parts) > 1))
+    return join(texts)
 
 
 def _sar_place(tlvs: Tlvs) -> Place | None:

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from gateway.store.contract import InboundPart
+from protocol.halves import join
 
 JOIN_WITHIN: Final = 30 * 60 * 1_000_000
 """How long the parts of one message may take, in µs. A phone sends them within seconds; what an
@@ -117,7 +118,7 @@ class Joiner:
             self._store(source, key, group, at, complete=False)
 
     def _store(self, source: Source, key: Key, group: Group, at: int, *, complete: bool) -> None:
-        text = "".join(group.texts[part] for part in sorted(group.texts))
+        text = join(group.texts[part] for part in sorted(group.texts))
         carrier, phone = source
         self.whole.append(
             Whole(group.account, carrier, phone, key[0], text, at, complete, len(group.texts))

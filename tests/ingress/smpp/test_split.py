@@ -9,6 +9,7 @@ from gateway.ingress.smpp import split
 from gateway.model import Status
 from gateway.store.contract import MessageFilter
 from protocol import constants as c
+from protocol.national import alphabets
 from protocol.receipt import parse
 from protocol.segment import SAR, UDH8, UDH16, frame, segment
 from tests.ingress.smpp.conftest import Rig, account
@@ -200,3 +201,18 @@ async def test_what_is_no_text_leaves_as_it_came(rig: Rig) -> None:
         "79161234569": (b"\x00\xff\x7f", 0, 4, 0),
         "79161234570": (b"silent", 0, 0, 0x40),
     }
+
+
+async def test_what_parts_say_is_read_in_their_own_language(alone: Rig) -> None:
+    esme = await alone.bound()
+    (turkish,) = alphabets(["turkish"])[:1]
+    text = "Şişli'de ğüzel bir gün, İyi akşamlar " * 5
+    segments = segment(text, national=(turkish,))
+    sent = [
+        submit(payload, esm_class=esm_class, data_coding=0)
+        for esm_class, payload, _ in frame(segments, 9)
+    ]
+    answers = await esme.ask_all(sent)
+    assert {answer.command_status for answer in answers} == {0}
+    [message] = await alone.store.search(MessageFilter("shop"), 10)
+    assert message.text == text
