@@ -223,7 +223,8 @@ def brief(short_message: bytes, tlvs: Tlvs = ()) -> tuple[bytes, bytes, bytes, T
     """(id, stat, err, the TLVs behind the id's) of a receipt in the usual form: the text of most
     message centres, receipted_message_id as the first TLV, or both with the same id (ASCII).
 
-    `parse` reads the same id, stat and err there. None for every other receipt.
+    `parse` reads the same id, stat and err there, unless the other TLVs hold an id or a text as
+    well: whoever asks looks at them, once for all that are equal. None for every other receipt.
     """
     if short_message:
         match = _brief(short_message)

@@ -73,7 +73,7 @@ class _Jobs:
     def stop(self) -> None:
         self.waiting.clear()
         for _, process in self.running:
-            process.terminate()
+            process.kill()  # libFuzzer takes any other end for a crash of the input at hand
         for _, process in self.running:
             process.wait()
 

@@ -1,6 +1,7 @@
 """Whatever a PDU that can be decoded holds, the stages that read it return something: of a submit
 its shape, place, text and times, or PduError for times; of a deliver_sm a part of a reply with a
-text UTF-8 can carry, or a receipt's ids and news, or None. Nothing else is raised."""
+text UTF-8 can carry, or a receipt's ids and news, the same by the short way as field by field, or
+None. Nothing else is raised."""
 
 from __future__ import annotations
 
@@ -8,12 +9,12 @@ from config.settings import Account, SmppLogin
 from gateway.ingress.smpp import reading
 from gateway.ingress.smpp.logins import Login
 from gateway.returns.inbound import inbound_part
-from gateway.returns.reading import read
+from gateway.returns.reading import Reading, _news, read
 from protocol import constants as c
 from protocol.coding import codecs_by_data_coding
 from protocol.errors import PduError
-from protocol.pdu import DataSm, DeliverSm, SubmitMulti, SubmitSm, decode_body
-from protocol.receipt import is_receipt
+from protocol.pdu import DataSm, DeliverSm, SubmitMulti, SubmitSm, body, decode_body
+from protocol.receipt import MESSAGE_PAYLOAD, Outcome, Tlvs, build_tlvs, is_receipt, parse
 
 from . import vectors
 
@@ -40,6 +41,11 @@ def seeds() -> list[bytes]:
         command_id = int.from_bytes(octets[4:8], "big")
         if command_id in _KINDS:
             found.append(bytes((_KINDS.index(command_id),)) + octets[16:])
+    tlvs = build_tlvs("12ab", Outcome.DELIVERED, (3, 8))
+    for text in vectors.receipts():
+        for own in ((), tlvs, tlvs[1:] + tlvs[:1], ((MESSAGE_PAYLOAD, text), *tlvs)):
+            pdu = DeliverSm(esm_class=4, short_message=text[:255], tlvs=own)
+            found.append(b"\3" + body(pdu))
     return found
 
 
@@ -82,8 +88,20 @@ def _check_delivery(pdu: DeliverSm | DataSm, packed: bool) -> None:
     part.text.encode("utf-8")
     assert part.reference >= 0
     if is_receipt(pdu.esm_class, pdu.tlvs):
-        told = read(getattr(pdu, "short_message", b""), pdu.tlvs)
-        if told is not None:
-            ids, news = told
-            assert ids and all(ids)
-            assert news.status
+        text = getattr(pdu, "short_message", b"")
+        told, slowly = read(text, pdu.tlvs), _read_slowly(text, pdu.tlvs)
+        assert (told is None) == (slowly is None)
+        if told is not None and slowly is not None:
+            assert told[0] == slowly[0]
+            assert all(told[0])
+            for field in ("status", "reason", "carrier_code", "state"):
+                assert getattr(told[1], field) == getattr(slowly[1], field)
+
+
+def _read_slowly(text: bytes, tlvs: Tlvs) -> Reading | None:
+    """The same field by field, with nothing remembered."""
+    receipt = parse(text, tlvs)
+    if receipt is None or not receipt.ids:
+        return None
+    news = _news(receipt)
+    return None if news is None else (receipt.ids, news)

@@ -1,6 +1,6 @@
 """Whatever text and TLVs come, `parse` returns a Receipt whose every question has an answer, or
-None, and never raises; where `brief` answers, it says what `parse` says; and a receipt built from
-what was read reads the same."""
+None, and never raises; where `brief` answers for all of it, it says what `parse` says; and a
+receipt built from what was read reads the same."""
 
 from __future__ import annotations
 
@@ -57,10 +57,12 @@ def _check_brief(
     short: tuple[bytes, bytes, bytes, receipt.Tlvs], read: receipt.Receipt, tlvs: receipt.Tlvs
 ) -> None:
     id, stat, err, rest = short
+    assert rest in (tlvs, tlvs[1:])
+    if any(tag in (receipt.RECEIPTED_MESSAGE_ID, receipt.MESSAGE_PAYLOAD) for tag, _ in rest):
+        return  # returns.reading asks `parse` then, which target "meaning" holds it to
     assert read.ids == (id.decode("ascii"),)
     assert (read.stat or "") == stat.decode("ascii")
     assert (read.err or "") == err.decode("ascii")
-    assert rest in (tlvs, tlvs[1:])
 
 
 def _check_built(read: receipt.Receipt) -> None:
