@@ -105,6 +105,9 @@ SMPP_REFUSED = _row(
 SMPP_UNEXPECTED = _row(
     "counter", "smpp_unexpected_total", "Responses nobody waited for.", "command"
 )
+SMPP_READING_PAUSED = _row(
+    "counter", "smpp_reading_paused_total", "Binds not read for a while: window full.", "account"
+)
 SMPP_ENQUIRIES = _row("counter", "smpp_enquiries_total", "Customers' enquire_links answered.")
 SMPP_DELAYED = _row(
     "counter", "smpp_delayed_total", "Messages answered late to hold the login's rate.", "account"

@@ -79,6 +79,7 @@ async def test_a_flood_over_the_window_stops_being_read_while_the_store_is_busy(
     await server.rig.until(lambda: bind.busy)
     assert bind._transport is not None and not bind._transport.is_reading()
     assert bind.owed < 10 + 256 * 1024 // 60
+    assert server.metric("smpp_reading_paused_total", account="bad") >= 1
     hold.set()
     answers = await wire.answers(SUBMIT_SM | RESP, 20_000)
     assert {each.status for each in answers} == {0}

@@ -294,6 +294,7 @@ class Bind(SmppLink):
                 if self.owed >= login.settings.window and not self.busy:
                     self.busy = True
                     self.pause_reading(True)
+                    self._server.count(m.SMPP_READING_PAUSED, account)
                 if submits:
                     self._server.intake.put(self, submits)
                 if operations:
