@@ -87,20 +87,24 @@ class Logins:
         """Hashes computed at once: each takes a core and 16 MiB."""
 
     def configure(self, settings: Settings, now: float) -> list[Login]:
-        """Take logins from (new) settings; returns those that are gone."""
+        """Take logins from (new) settings; returns those that are gone.
+
+        A system_id that another account has now is another login: whoever is bound with the old
+        one must not hear what is the new account's, nor the other way round.
+        """
         before = self._by_system_id
         after: dict[str, Login] = {}
         for account in settings.account:
             for own in account.smpp:
                 login = before.get(own.system_id)
-                if login is None:
+                if login is None or login.account.name != account.name:
                     login = Login(account, own, now)
                 else:
                     login.apply(account, own)
                 after[own.system_id] = login
         self._by_system_id = after
         self._known.clear()
-        return [login for system_id, login in before.items() if system_id not in after]
+        return [login for system_id, login in before.items() if after.get(system_id) is not login]
 
     def get(self, system_id: str) -> Login | None:
         """The login with this system_id."""
@@ -130,7 +134,13 @@ class Logins:
             assert login is not None
             return login
         async with self._verifying:
-            right = await asyncio.to_thread(verify, hashed or _NOBODY, given)
+            # Binds of one login come together: only the first of them has to be computed.
+            right = hashed is not None and self._known.get(digest) == hashed
+            if not right:
+                right = await asyncio.to_thread(verify, hashed or _NOBODY, given)
+        now = self._by_system_id.get(system_id)
+        if now is not login or (now is not None and now.settings.password_hash != hashed):
+            return await self.check(system_id, password)  # other settings have come meanwhile
         if login is None:
             raise BindRefused(c.ESME_RINVSYSID, "unknown_system_id")
         if not right:

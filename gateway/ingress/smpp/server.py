@@ -13,7 +13,7 @@ import logging
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from functools import partial
 from typing import Final
 
@@ -47,6 +47,16 @@ BINDS_AT_ONCE: Final = 1_000
 refused. Half of `max_unbound`, so that those who guess leave room for those who know."""
 
 
+class _Turn:
+    """Who waits for a look at its password, and how many of them."""
+
+    __slots__ = ("lock", "users")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+
+
 class SmppServer:
     """All SMPP ports of the gateway. Construct it inside the running event loop."""
 
@@ -72,6 +82,7 @@ class SmppServer:
         self.deliveries: Deliveries
         """Who has something for receivers; set before `start`."""
         self._slowing = Slowing()
+        self._turns: dict[Source, _Turn] = {}
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
         self._connections: dict[int, set[Bind]] = defaultdict(set)
@@ -230,15 +241,23 @@ class SmppServer:
             await asyncio.wait({bind.closed}, timeout=wait)
             if bind.closed.done():
                 return  # its turn is spent all the same
-        try:
-            login = await self.logins.check(request.system_id, request.password)
-            if bind.called is not None and login is not bind.called:
-                raise BindRefused(c.ESME_RINVSYSID, "not_the_called")
-        except BindRefused as refused:
-            self._slowing.failed(source, loop.time())
-            self._refuse(bind, request, refused, self.logins.get(request.system_id))
-            return
-        self._slowing.passed(source)
+        failures = self._slowing.failures(source)
+        async with self._in_turn(source):
+            if self._slowing.failures(source) > failures:
+                # It was tried beside one that has failed since: not looked at, or guesses made at
+                # once would cost no time.
+                refused = BindRefused(c.ESME_RBINDFAIL, "slowed")
+                self._refuse(bind, request, refused, self.logins.get(request.system_id))
+                return
+            try:
+                login = await self.logins.check(request.system_id, request.password)
+                if bind.called is not None and login is not bind.called:
+                    raise BindRefused(c.ESME_RINVSYSID, "not_the_called")
+            except BindRefused as refused:
+                self._slowing.failed(source, loop.time())
+                self._refuse(bind, request, refused, self.logins.get(request.system_id))
+                return
+            self._slowing.passed(source)
         try:
             login.admits(kind, host, bind.tls)
         except BindRefused as refused:
@@ -261,6 +280,19 @@ class SmppServer:
             bind.among = self._receivers.setdefault(account, Receivers())
             bind.among.look(bind)
             self.deliveries.room(account)
+
+    @contextlib.asynccontextmanager
+    async def _in_turn(self, source: Source) -> AsyncIterator[None]:
+        """Of one source, one password at a time is looked at."""
+        turn = self._turns.setdefault(source, _Turn())
+        turn.users += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[source]
 
     def _refuse(
         self, bind: Bind, request: BindPdu, refused: BindRefused, login: Login | None

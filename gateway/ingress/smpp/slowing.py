@@ -49,6 +49,11 @@ class Slowing:
         self._failures[source] = (failures, last, min(turn + step, now + 4 * LONGEST))
         return turn + step - now
 
+    def failures(self, source: Source) -> int:
+        """How often this source has failed lately."""
+        known = self._failures.get(source)
+        return 0 if known is None else known[0]
+
     def failed(self, source: Source, now: float) -> None:
         """An attempt of this source failed."""
         failures, _, until = self._failures.pop(source, (0, now, now))

@@ -47,7 +47,7 @@ MOST_WAITING: Final = 20_000
 MOST_OF_LOGIN: Final = 5_000
 """And of one, so that one customer's halves do not fill it."""
 
-Key = tuple[str, str, str, int, int]
+Key = tuple[str, str, str, str, int, int]
 
 
 class Part:
@@ -108,7 +108,7 @@ class Split:
         logins = self._intake.logins
         for kept in await self._store.waiting_parts():
             login = logins.get(kept.system_id)
-            if login is not None:
+            if login is not None and login.account.name == kept.account:
                 self._restore(login, kept)
         self._count()
 
@@ -193,8 +193,8 @@ class Split:
             answers.no(bind, pdu, status)
             return
         key = (
-            login.settings.system_id, pdu.source_addr, pdu.destination_addr, place.reference,
-            place.total,
+            login.account.name, login.settings.system_id, pdu.source_addr, pdu.destination_addr,
+            place.reference, place.total,
         )  # fmt: skip
         group = self._groups.get(key)
         if group is not None:
@@ -369,7 +369,8 @@ class Split:
             return
         pdu, place, payload, shape = found
         key = (
-            kept.system_id, pdu.source_addr, pdu.destination_addr, place.reference, place.total
+            kept.account, kept.system_id, pdu.source_addr, pdu.destination_addr, place.reference,
+            place.total,
         )  # fmt: skip
         group = self._groups.get(key)
         if group is None:

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import ssl
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.smsc import Behaviour
 from config.settings import SmppLogin, SmppPort, SmppTls
-from gateway.ingress.smpp import server, slowing
+from gateway.ingress.smpp import logins, server, slowing
 from gateway.ingress.smpp.logins import make_hash
 from protocol import constants as c
 from protocol.events import BindRefused, Bound
@@ -290,3 +292,96 @@ async def test_tls_and_http_on_the_plain_port_cost_one_connection(alone: Rig) ->
 
 def _octets(pdu: Any) -> bytes:
     return encode(pdu)
+
+
+def moved() -> tuple[Any, ...]:
+    """The login of `shop` in the hands of another account."""
+    login = SmppLogin(system_id="shop", password="secret")
+    return account(smpp=()), account(name="other", inbound_numbers=(), smpp=(login,))
+
+
+async def test_a_login_that_moves_to_another_account_takes_no_bind_along(rig: Rig) -> None:
+    rig.smsc.behaviour = Behaviour(receipt_delay=0.5)
+    esme = await rig.bound()
+    await esme.ask(submit())
+    esme.answer = None
+    rig.accounts = moved()
+    await rig.reload()
+    await asyncio.wait_for(esme.closed.wait(), 5)
+    assert not rig.server._receivers["shop"]
+    stranger = await rig.bound()
+    await rig.until(lambda: rig.smsc.counters.delivers_acknowledged == 1)
+    await stranger.ask(submit(to="79161234568"))
+    await stranger.until(lambda: bool(stranger.delivered))
+    assert [pdu.source_addr for pdu in stranger.delivered] == ["79161234568"]
+
+
+@pytest.mark.parametrize("change", ["gone", "password", "moved"])
+async def test_a_reload_while_a_password_is_checked_counts(
+    unstarted: Rig, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    unstarted.with_operator = False
+    login = SmppLogin(system_id="shop", password_hash=make_hash("secret"))
+    unstarted.accounts = (account(smpp=(login,)),)
+    await unstarted.start()
+    begun, go_on = threading.Event(), threading.Event()
+
+    verify = logins.verify
+    monkeypatch.setattr(logins, "verify", lambda *of: (begun.set(), go_on.wait(5), verify(*of))[2])
+    try:
+        esme = await unstarted.connect()
+        binding = asyncio.create_task(esme.bind())
+        await asyncio.to_thread(begun.wait, 5)
+        other = SmppLogin(system_id="shop", password_hash=make_hash("another"))
+        unstarted.accounts = {
+            "gone": (account(smpp=()),),
+            "password": (account(smpp=(other,)),),
+            "moved": moved(),
+        }[change]
+        await unstarted.reload()
+        go_on.set()
+        event = await binding
+        assert isinstance(event, Bound if change == "moved" else BindRefused)
+        [*now] = unstarted.server.logins.all()
+        assert sum(len(one.binds) for one in now) == (change == "moved")
+    finally:
+        go_on.set()
+        await unstarted.close()
+
+
+async def test_binds_that_come_together_cost_one_hash(
+    unstarted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unstarted.with_operator = False
+    login = SmppLogin(system_id="shop", password_hash=make_hash("secret"))
+    unstarted.accounts = (account(smpp=(login,)),)
+    await unstarted.start()
+    verify, computed = logins.verify, []
+    monkeypatch.setattr(logins, "verify", lambda *of: (computed.append(1), verify(*of))[1])
+    try:
+        esmes = [await unstarted.connect() for _ in range(8)]
+        events = await asyncio.gather(*[esme.bind() for esme in esmes])
+        assert all(isinstance(event, Bound) for event in events)
+        assert len(computed) <= 2
+    finally:
+        await unstarted.close()
+
+
+async def test_guesses_made_at_once_are_one_guess(unstarted: Rig) -> None:
+    unstarted.with_operator = False
+    login = SmppLogin(system_id="shop", password_hash=make_hash("secret"))
+    unstarted.accounts = (account(smpp=(login,)),)
+    await unstarted.start()
+    try:
+        esmes = [await unstarted.connect() for _ in range(20)]
+        events = await asyncio.gather(*[
+            esme.bind(password=f"guess{n}") for n, esme in enumerate(esmes)
+        ])  # fmt: skip
+        heard = [event.command_status for event in events if isinstance(event, BindRefused)]
+        assert heard.count(c.ESME_RINVPASWD) == 1
+        assert heard.count(c.ESME_RBINDFAIL) == 19
+        assert unstarted.metric("aldis_smpp_bind_attempts_total", "slowed") == 19
+        await unstarted.bound()
+        assert not unstarted.server._turns
+    finally:
+        await unstarted.close()
