@@ -243,7 +243,9 @@ def place_of(pdu: Any, payload: bytes) -> Place | None:
         concat = udh.parse(payload)[0].concat
     except PduError:
         return None
-    if concat is None or concat.total == 1:
+    if concat is None:
+        return _sar_place(pdu.tlvs)  # a header of another kind, ports for one, does not part it
+    if concat.total == 1:
         return None
     width = (concat.reference_bits == 16) << 16
     return Place(concat.reference | width, concat.total, concat.sequence)

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway import metrics as m
 from gateway.draft import Ask, Draft, content, new_messages
@@ -47,24 +48,36 @@ MOST_WAITING: Final = 20_000
 MOST_OF_LOGIN: Final = 5_000
 """And of one, so that one customer's halves do not fill it."""
 
+_LONGEST_ADDRESS: Final = 20
 Key = tuple[str, str, str, str, int, int]
 
 
 class Part:
     """One part that has come. `id` is what the customer was told, 0 until then."""
 
-    __slots__ = ("as_payload", "bind", "id", "payload", "pdu", "shape")
+    __slots__ = ("as_payload", "asked", "id", "payload", "pdu", "shape")
 
-    def __init__(
-        self, pdu: Any, payload: bytes, as_payload: bool, shape: Shape, bind: Bind | None
-    ) -> None:
+    def __init__(self, pdu: Any, payload: bytes, as_payload: bool, shape: Shape) -> None:
         self.id = 0
         self.pdu = pdu
         self.payload = payload
         self.as_payload = as_payload
         self.shape = shape
-        self.bind = bind
-        """Who waits for its answer; None once that was given."""
+        self.asked: list[tuple[Bind, Any]] = []
+        """Who waits for its answer, and in which PDU; empty once that was given."""
+
+    def tell(self, identifier: int, answers: Answers) -> None:
+        """It is accepted, under this id."""
+        self.id = identifier
+        for bind, pdu in self.asked:
+            answers.ok(bind, pdu, told_body(bind, identifier))
+        self.asked = []
+
+    def refuse(self, status: int, answers: Answers) -> None:
+        """It is not accepted."""
+        for bind, pdu in self.asked:
+            answers.no(bind, pdu, status)
+        self.asked = []
 
 
 class Group:
@@ -87,6 +100,16 @@ class Group:
         return [part.id for part in self.parts.values() if part.id]
 
 
+class Whole(NamedTuple):
+    """A message to be stored; `told` are the parts that are answered then, with their ids. Where
+    `draft.code` is set, it ends at once."""
+
+    group: Group
+    ask: Ask
+    draft: Draft
+    told: list[tuple[Part, int]]
+
+
 class Split:
     """All parts of all customers."""
 
@@ -98,6 +121,7 @@ class Split:
         self._groups: OrderedDict[Key, Group] = OrderedDict()
         self._queue: list[tuple[Bind, Any, Place, bytes, Shape]] = []
         self._overdue = False
+        self._held: Counter[Login] = Counter()
         self._task: asyncio.Task[None] | None = None
         self.waiting = 0
 
@@ -157,21 +181,24 @@ class Split:
     ) -> None:
         ready: list[Group] = []
         begun: dict[Key, Group] = {}
+        touched: dict[int, Group] = {}
         for bind, pdu, place, payload, shape in taken:
-            self._add(bind, pdu, place, payload, shape, answers, ready, begun)
+            group = self._add(bind, pdu, place, payload, shape, answers, ready, begun)
+            if group is not None:
+                touched[id(group)] = group
         if overdue:
             before = self._clock() - JOIN_WITHIN
             late = [group for group in self._groups.values() if group.since <= before]
             for group in late:
                 del self._groups[group.key]
             ready += late
-        await self._check_first(begun.values(), answers)
         try:
-            await self._keep(answers)
-        except AldisError as error:
+            await self._check_first(begun.values(), answers)
+            await self._keep(touched.values(), answers)
+        except Exception as error:  # noqa: BLE001  (see `_complain`)
+            self._complain(error, "parts not kept")
             self._forget_unanswered(answers, status_for(error))
-        for group in ready:
-            await self._join(group, answers)
+        await self._join(ready, answers)
 
     def _add(
         self,
@@ -183,15 +210,18 @@ class Split:
         answers: Answers,
         ready: list[Group],
         begun: dict[Key, Group],
-    ) -> None:
+    ) -> Group | None:
+        """Put a part where it belongs; returns where, unless it was answered."""
         login = bind.login
         assert login is not None
         status = shape.status
         if place.total > login.account.max_parts:
             status = status or status_of("too_long")
+        if len(pdu.destination_addr) > _LONGEST_ADDRESS:  # it could not be kept
+            status = status or c.ESME_RINVDSTADR
         if status:
             answers.no(bind, pdu, status)
-            return
+            return None
         key = (
             login.account.name, login.settings.system_id, pdu.source_addr, pdu.destination_addr,
             place.reference, place.total,
@@ -199,28 +229,32 @@ class Split:
         group = self._groups.get(key)
         if group is not None:
             known = group.parts.get(place.part)
-            if known is not None and known.payload == payload and known.id:
-                answers.ok(bind, pdu, told_body(bind, known.id))
-                return
+            if known is not None and known.payload == payload:
+                known.asked.append((bind, pdu))
+                if known.id:
+                    known.tell(known.id, answers)
+                return None
             if known is not None:  # the customer has begun to use the reference again
                 ready.append(self._groups.pop(key))
                 begun.pop(key, None)
                 group = None
-        if self.waiting >= MOST_WAITING or self._of_login(login) >= MOST_OF_LOGIN:
+        if self.waiting >= MOST_WAITING or self._held[login] >= MOST_OF_LOGIN:
             answers.no(bind, pdu, c.ESME_RMSGQFUL)
-            return
+            return None
         if group is None:
             try:
                 group = Group(key, login, place.total, self._clock(), shape)
             except PduError as error:
                 answers.no(bind, pdu, error.command_status)
-                return
+                return None
             self._groups[key] = begun[key] = group
         as_payload = not getattr(pdu, "short_message", b"")
-        group.parts[place.part] = Part(pdu, payload, as_payload, shape, bind)
+        part = group.parts[place.part] = Part(pdu, payload, as_payload, shape)
+        part.asked.append((bind, pdu))
         if len(group.parts) == group.total:
             ready.append(self._groups.pop(key))
             begun.pop(key, None)
+        return group
 
     async def _check_first(self, begun: Any, answers: Answers) -> None:
         """What admission refuses whatever the rest says is refused with the first part."""
@@ -232,16 +266,16 @@ class Split:
             if status:
                 del self._groups[group.key]
                 for part in group.parts.values():
-                    if part.bind is not None:
-                        answers.no(part.bind, part.pdu, status)
+                    part.refuse(status, answers)
 
-    async def _keep(self, answers: Answers) -> None:
+    async def _keep(self, touched: Iterable[Group], answers: Answers) -> None:
         """Have the store keep the parts whose others have not come, then answer them."""
         new = [
             (group, part)
-            for group in self._groups.values()
+            for group in touched
+            if self._groups.get(group.key) is group
             for part in group.parts.values()
-            if part.bind is not None
+            if part.asked
         ]
         if not new:
             return
@@ -260,52 +294,71 @@ class Split:
             ]
         )
         for identifier, (_, part) in zip(ids, new, strict=True):
-            assert part.bind is not None
-            part.id = identifier
-            answers.ok(part.bind, part.pdu, told_body(part.bind, identifier))
-            part.bind = None
+            part.tell(identifier, answers)
 
-    async def _join(self, group: Group, answers: Answers) -> None:
-        """All parts are there, or all there will be: one message."""
-        waiting = [part for part in group.parts.values() if part.bind is not None]
+    async def _join(self, groups: Sequence[Group], answers: Answers) -> None:
+        """Of each group all parts are there, or all there will be: one message each, stored in one
+        call."""
+        going: list[Whole] = []
+        for group in groups:
+            try:
+                whole = await self._judge(group, answers)
+            except Exception as error:  # noqa: BLE001  (see `_complain`)
+                self._complain(error, "parts not judged")
+                self._put_back(group, answers, status_for(error))
+            else:
+                if whole is not None:
+                    going.append(whole)
+        if going:
+            await self._accept(going, answers)
+
+    async def _judge(self, group: Group, answers: Answers) -> Whole | None:
+        """What a group becomes; None if nothing, and its parts were answered."""
+        waiting = [part for part in group.parts.values() if part.asked]
         ids = iter(self._store.new_ids(len(waiting), self._clock()))
         told = [(part, next(ids)) for part in waiting]
-        names = {id(part): identifier for part, identifier in told}
-        ask, draft = self._asked(group, names)
+        ask, draft = self._asked(group, {id(part): identifier for part, identifier in told})
         status = await self._admitted(ask, draft)
-        accepted = group.accepted
         if status and draft.code is None:  # for now: the store is away, or too much waits
             self._put_back(group, answers, status)
-            return
+            return None
         if status:
             for part in waiting:
-                assert part.bind is not None
-                answers.no(part.bind, part.pdu, status)
-            if not accepted:
-                return
+                part.refuse(status, answers)
             # Parts were accepted before the whole was refused: what they say together exists, and
             # ends with an event.
             group.parts = {place: part for place, part in group.parts.items() if part.id}
+            if not group.parts:
+                return None
             ask = self._asked(group)[0]
             _reject(draft, ask)
-        shared, message = self._store.new_ids(2, self._clock())
-        (made,) = new_messages(ask, [draft], [message])
-        if status:
+            told = []
+        return Whole(group, ask, draft, told)
+
+    async def _accept(self, going: Sequence[Whole], answers: Answers) -> None:
+        submissions = []
+        for group, ask, draft, told in going:
+            shared, message = self._store.new_ids(2, self._clock())
+            (made,) = new_messages(ask, [draft], [message])
             made.reason = draft.code
-        joined = [*accepted, *(() if status else (identifier for _, identifier in told))]
+            joined = [*group.accepted, *[identifier for _, identifier in told]]
+            submissions.append(Submission(content(ask, shared), [made], joined=joined))
         try:
-            await self._store.accept([Submission(content(ask, shared), [made], joined=joined)])
-        except Exception as error:
-            if not isinstance(error, AldisError):
-                log.exception("parts not stored")
-                self._tally.count(m.TASK_ERRORS, 1, "smpp parts")
-            self._put_back(group, answers, status_for(error))
+            await self._store.accept(submissions)
+        except Exception as error:  # noqa: BLE001  (see `_complain`)
+            if not isinstance(error, AldisError) and len(going) > 1:
+                for whole in going:  # whichever it is, the others are not to wait for it
+                    await self._accept([whole], answers)
+                return
+            self._complain(error, "parts not stored")
+            for group, *_ in going:
+                self._put_back(group, answers, status_for(error))
             return
-        if not status:
-            self._tally.count(m.ACCEPTED, 1, group.login.account.name, draft.lane)
+        for group, _, draft, told in going:
+            if draft.code is None:
+                self._tally.count(m.ACCEPTED, 1, group.login.account.name, draft.lane)
             for part, identifier in told:
-                assert part.bind is not None
-                answers.ok(part.bind, part.pdu, told_body(part.bind, identifier))
+                part.tell(identifier, answers)
 
     # ---- within
 
@@ -347,18 +400,24 @@ class Split:
     def _put_back(self, group: Group, answers: Answers, status: int) -> None:
         """The store is away: parts that were accepted wait on, the others are to be sent again."""
         for place, part in list(group.parts.items()):
-            if part.bind is not None:
-                answers.no(part.bind, part.pdu, status)
+            if part.asked:
+                part.refuse(status, answers)
                 del group.parts[place]
-        if group.parts and group.key not in self._groups:
+        if group.parts:
             group.since = self._clock()  # tried again in JOIN_WITHIN, not in every turn
-            self._groups[group.key] = group
+            self._hold(group)
+
+    def _hold(self, group: Group) -> None:
+        """Have a group wait; under a key nobody's parts have if its own is another's by now."""
+        if group.key in self._groups:
+            group.key = (*group.key[:4], -group.accepted[0], group.total)
+        self._groups[group.key] = group
 
     def _forget_unanswered(self, answers: Answers, status: int) -> None:
         for group in list(self._groups.values()):
             for place, part in list(group.parts.items()):
-                if part.bind is not None:
-                    answers.no(part.bind, part.pdu, status)
+                if part.asked:
+                    part.refuse(status, answers)
                     del group.parts[place]
             if not group.parts:
                 del self._groups[group.key]
@@ -373,22 +432,31 @@ class Split:
             place.total,
         )  # fmt: skip
         group = self._groups.get(key)
+        if group is not None and place.part in group.parts:
+            del self._groups[key]  # the customer had begun to use the reference again
+            group.key = (*key[:4], -group.accepted[0], group.total)
+            self._hold(group)
+            group = None
         if group is None:
             try:
                 group = self._groups[key] = Group(key, login, place.total, kept.at, shape)
             except PduError:  # it was good when it came
                 return
-        part = Part(pdu, payload, not getattr(pdu, "short_message", b""), shape, None)
+        part = Part(pdu, payload, not getattr(pdu, "short_message", b""), shape)
         part.id = kept.id
         group.parts[place.part] = part
 
-    def _of_login(self, login: Login) -> int:
-        if self.waiting < MOST_OF_LOGIN:
-            return 0
-        return sum(len(group.parts) for group in self._groups.values() if group.login is login)
-
     def _count(self) -> None:
-        self.waiting = sum(len(group.parts) for group in self._groups.values())
+        self.waiting = sum([len(group.parts) for group in self._groups.values()])
+        self._held.clear()
+        if self.waiting >= MOST_OF_LOGIN:  # else nobody can hold so many
+            for group in self._groups.values():
+                self._held[group.login] += len(group.parts)
+
+    def _complain(self, error: Exception, what: str) -> None:
+        if not isinstance(error, AldisError):
+            log.error(what, exc_info=error)
+            self._tally.count(m.TASK_ERRORS, 1, "smpp parts")
 
 
 def _reject(draft: Draft, ask: Ask) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from config.settings import SmppLogin
+from gateway.errors import StoreUnavailable
 from gateway.ingress.smpp import split
 from gateway.model import Status
 from gateway.store.contract import MessageFilter
 from protocol import constants as c
 from protocol.national import alphabets
+from protocol.pdu import encode
 from protocol.receipt import parse
 from protocol.segment import SAR, UDH8, UDH16, frame, segment
 from tests.ingress.smpp.conftest import Rig, account
@@ -216,3 +220,114 @@ async def test_what_parts_say_is_read_in_their_own_language(alone: Rig) -> None:
     assert {answer.command_status for answer in answers} == {0}
     [message] = await alone.store.search(MessageFilter("shop"), 10)
     assert message.text == text
+
+
+async def test_a_part_that_comes_twice_at_once_is_one_part(rig: Rig) -> None:
+    esme = await rig.bound()
+    first, second, third = parts()
+    answers = await esme.ask_all([first, first, second, second, third])
+    assert {answer.command_status for answer in answers} == {0}
+    ids = [answer.message_id for answer in answers]
+    assert ids[0] == ids[1]
+    assert ids[2] == ids[3]
+    assert len(set(ids)) == 3
+    await esme.until(lambda: len(esme.delivered) == 3)
+    assert [s.pdu.short_message for s in rig.smsc.submits] == [
+        first.short_message, second.short_message, third.short_message  # type: ignore[attr-defined]
+    ]  # fmt: skip
+
+
+async def test_sar_parts_may_have_a_header_of_another_kind(rig: Rig) -> None:
+    esme = await rig.bound()
+    ports = bytes.fromhex("06050415811581")
+    sent = [
+        submit(ports + b"part%d" % n, esm_class=0x40, data_coding=4, tlvs=sar)
+        for n, sar in enumerate(part.tlvs for part in parts(mode=SAR))  # type: ignore[attr-defined]
+    ]
+    answers = await esme.ask_all(sent)
+    assert {answer.command_status for answer in answers} == {0}
+    await esme.until(lambda: len(esme.delivered) == 3)
+    on_wire = [(s.pdu.short_message, s.pdu.esm_class, s.pdu.tlvs) for s in rig.smsc.submits]
+    assert on_wire == [(p.short_message, p.esm_class, p.tlvs) for p in sent]
+    [message] = await rig.store.search(MessageFilter("shop"), 10)
+    assert message.parts == 3
+
+
+async def test_a_reference_used_again_while_the_store_is_away_loses_no_part(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    esme = await rig.bound()
+    old, new = parts()[0], parts("Другой текст, совсем другой. " * 5)[0]
+    told = [(await esme.ask(old)).message_id]
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "accept", away)
+        told.append((await esme.ask(new)).message_id)
+    assert rig.metric("aldis_smpp_waiting_parts") == 2
+    await rig.restart()
+    assert rig.metric("aldis_smpp_waiting_parts") == 2
+    rig.clock.move(split.JOIN_WITHIN / 1_000_000 + 1)
+    rig.server.intake.tick()
+    esme = await rig.bound("rx")
+    await esme.until(lambda: len(esme.delivered) == 2)
+    receipts = [parse(pdu.short_message, pdu.tlvs) for pdu in esme.delivered]
+    assert sorted(one.id for one in receipts if one) == sorted(told)
+    assert await rig.store.waiting_parts() == []
+
+
+async def test_many_messages_in_parts_are_stored_together(
+    alone: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    esme = await alone.bound()
+    accept, calls = alone.store.accept, []
+
+    async def counted(submissions: list[object]) -> object:
+        calls.append(len(submissions))
+        return await accept(submissions)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(alone.store, "accept", counted)
+    sent = [part for n in range(20) for part in parts(to=f"791600000{n:02d}")]
+    answers = await esme.ask_all(sent)
+    assert {answer.command_status for answer in answers} == {0}
+    assert sum(calls) == 20
+    assert len(calls) <= 3
+
+
+async def test_a_mistake_of_ours_costs_no_part_of_others(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    esme = await rig.bound()
+    first, second, third = parts()
+    await esme.ask(first)
+    await esme.ask(second)
+    admit = rig.server.intake.admission.admit
+
+    async def broken(ask: Any, drafts: Any) -> Any:
+        if drafts[0].to == "+79161234568":
+            raise RuntimeError("a mistake of ours")
+        return await admit(ask, drafts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(rig.server.intake.admission), "admit", lambda _, *of: broken(*of))
+        answers = await esme.ask_all([*parts(to="79161234568"), third])
+    assert [answer.command_status for answer in answers] == [c.ESME_RSYSERR] * 3 + [0]
+    await esme.until(lambda: len(esme.delivered) == 3)
+    assert rig.metric("aldis_smpp_waiting_parts") == 0
+
+
+async def test_a_recipient_that_could_not_be_kept_is_refused(alone: Rig) -> None:
+    esme = await alone.bound()
+    part = parts()[0]
+    number = b"+7 (916) 123-45-67     "
+    octets = encode(part)  # type: ignore[arg-type]
+    octets = octets.replace(b"79161234567\0", number + b"\0")
+    esme.transport.write(
+        len(octets).to_bytes(4, "big") + octets[4:12] + b"\0\0\0\x63" + octets[16:]
+    )
+    await alone.until(
+        lambda: alone.metric("aldis_smpp_requests_total", "submit_sm", "ESME_RINVDSTADR") == 1
+    )
+    assert alone.metric("aldis_task_errors_total") == 0
