@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from gateway import metrics as m
-from gateway.draft import Draft, content
-from gateway.errors import AldisError
+from gateway.draft import Ask, Draft, content
+from gateway.errors import AldisError, Refused
 from gateway.ingress.smpp.answers import status_for, status_of
 from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ids import read
@@ -157,8 +158,11 @@ class Operations:
         found = await self._find(login, pdu)
         if isinstance(found, BatchView):
             raise PduError("a submit_multi cannot be replaced", c.ESME_RREPLACEFAIL)
-        if pdu.source_addr.lstrip("+") != found.sender.lstrip("+"):
+        if _sender(login, pdu) != found.sender.lstrip("+"):
             raise PduError("another sender's message", c.ESME_RREPLACEFAIL)
+        if found.id != read(pdu.message_id, login.settings.message_id):
+            # Another text has no such part: who was told of several would hear of none again.
+            raise PduError("a part of a message", c.ESME_RREPLACEFAIL)
         if found.status not in WAITING:
             raise PduError("the message has left", c.ESME_RREPLACEFAIL)
         shape = Shape(
@@ -216,15 +220,27 @@ class Operations:
         return batch
 
     async def _waiting(self, login: Login, pdu: CancelSm) -> list[MessageView]:
+        sender = _sender(login, pdu)
+        # Read as when it was submitted: a national number says less than it was stored as.
+        draft = Draft(recipient(pdu.destination_addr, pdu.dest_addr_ton))
+        ask = Ask(login.account, "?", self._clock(), sender=sender)
+        with suppress(Refused):  # what else forbids a message does not forbid to cancel one
+            await self._intake.admission.admit(ask, [draft])
         digits = pdu.destination_addr.lstrip("+")
-        if not digits.isdecimal() or len(digits) > 15:
+        if not draft.number and not (digits.isascii() and digits.isdecimal() and len(digits) < 16):
             raise PduError("not a number", c.ESME_RINVDSTADR)
         where = MessageFilter(
-            login.account.name, number=int(digits), statuses=[int(each) for each in WAITING]
+            login.account.name,
+            number=draft.number or int(digits),
+            statuses=[int(each) for each in WAITING],
         )
         found = await self._store.search(where, MOST_CANCELED)
-        sender = pdu.source_addr.lstrip("+") or login.account.default_sender
         return [view for view in found if view.sender.lstrip("+") == sender]
+
+
+def _sender(login: Login, pdu: CancelSm | ReplaceSm) -> str:
+    """Whose messages are meant: without a source_addr, the default sender's, as at submission."""
+    return (pdu.source_addr or login.account.default_sender or "").lstrip("+")
 
 
 def _same_sender(view: MessageView, pdu: QuerySm | CancelSm) -> None:

@@ -209,3 +209,31 @@ async def test_a_window_full_of_questions_stops_nobody_for_good(unstarted: Rig) 
         assert (await esme.ask(submit(to="79161234568"))).command_status == 0
     finally:
         await unstarted.close()
+
+
+async def test_a_recipient_is_read_as_when_it_was_submitted(unstarted: Rig) -> None:
+    unstarted.with_operator = False
+    unstarted.accounts = (account(default_region="FR", default_sender="+33612345670"),)
+    await unstarted.start()
+    try:
+        esme = await unstarted.bound()
+        fields = {"dest_addr_ton": 2, "source_addr": "", "source_addr_ton": 0}
+        told = await esme.ask(submit(b"1", "0612345678", **fields))
+        assert told.command_status == 0
+        replace = ReplaceSm(message_id=told.message_id, short_message=b"2")
+        assert (await esme.ask(replace)).command_status == 0
+        cancel = CancelSm(dest_addr_ton=2, destination_addr="0612345678")
+        assert (await esme.ask(cancel)).command_status == 0
+        [view] = await unstarted.store.messages("shop", [int(told.message_id)])
+        assert view is not None
+        assert (view.text, view.status) == ("2", 12)
+    finally:
+        await unstarted.close()
+
+
+async def test_a_part_cannot_be_replaced(alone: Rig) -> None:
+    esme = await alone.bound()
+    told = [answer.message_id for answer in await esme.ask_all(parts())]
+    for each in told:
+        replace = ReplaceSm(message_id=each, source_addr="ACME", short_message=b"new")
+        assert (await esme.ask(replace)).command_status == c.ESME_RREPLACEFAIL
