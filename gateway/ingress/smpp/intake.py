@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -101,9 +102,12 @@ class Intake:
         self._tally = tally
         self._split = Split(self, store, clock, tally)
         self._shapes: dict[Login, dict[tuple[Any, ...], Shape]] = {}
-        self._waiting: list[tuple[Bind, list[Any]]] = []
+        self._waiting: OrderedDict[str, deque[tuple[Bind, list[Any]]]] = OrderedDict()
+        """Reads by account, which take turns: whoever floods waits for its own."""
         self._late: dict[asyncio.TimerHandle, tuple[Bind, list[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._replacing: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         self._scheduled = False
 
     # ---- life
@@ -129,19 +133,21 @@ class Intake:
         """Wait no longer for anybody's pace: what was taken is stored and answered."""
         for handle, (bind, pdus) in list(self._late.items()):
             handle.cancel()
-            self._waiting.append((bind, pdus))
+            self._wait(bind, pdus)
         self._late.clear()
         self._schedule()
 
     async def finished(self, timeout: float) -> None:
         """Wait until everything taken so far is answered, at most `timeout` seconds."""
         deadline = self._loop.time() + timeout
-        while (self._waiting or self._tasks) and self._loop.time() < deadline:
+        while self._waiting or self._tasks or self._replacing:
+            if self._loop.time() >= deadline:
+                break
             self._schedule()
             await asyncio.sleep(0)
-            if self._tasks:
+            if under_way := self._tasks | self._replacing:
                 await asyncio.wait(
-                    self._tasks,
+                    under_way,
                     timeout=max(0.0, deadline - self._loop.time()),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
@@ -168,13 +174,17 @@ class Intake:
                 self._later(verdict.delay, bind, pdus[now : now + late])
             pdus = pdus[:now]
         if pdus:
-            self._waiting.append((bind, pdus))
+            self._wait(bind, pdus)
             self._schedule()
+
+    def _wait(self, bind: Bind, pdus: list[Any]) -> None:
+        assert bind.login is not None
+        self._waiting.setdefault(bind.login.account.name, deque()).append((bind, pdus))
 
     def _later(self, delay: float, bind: Bind, pdus: list[Any]) -> None:
         def due() -> None:
             del self._late[handle]
-            self._waiting.append((bind, pdus))
+            self._wait(bind, pdus)
             self._schedule()
 
         handle = self._loop.call_later(delay, due)
@@ -189,13 +199,18 @@ class Intake:
     def _send(self) -> None:
         self._scheduled = False
         while self._waiting and len(self._tasks) < UNDER_WAY:
-            taken, size = [], 0
-            for bind, pdus in self._waiting:
-                if size and size + len(pdus) > LIST:
+            taken: list[tuple[Bind, list[Any]]] = []
+            size = 0
+            while self._waiting:
+                account, reads = next(iter(self._waiting.items()))
+                size += len(reads[0][1])
+                if taken and size > LIST:
                     break
-                taken.append((bind, pdus))
-                size += len(pdus)
-            del self._waiting[: len(taken)]
+                taken.append(reads.popleft())
+                if reads:
+                    self._waiting.move_to_end(account)
+                else:
+                    del self._waiting[account]
             task = self._loop.create_task(self._take(taken), name="smpp submits")
             self._tasks.add(task)
             task.add_done_callback(self._taken)
@@ -213,11 +228,15 @@ class Intake:
         parts: set[int] = set()
         try:
             asked = self._read(taken, answers, parts)
+            replacing = [one for one in asked if one.replaces]
+            if replacing:
+                asked = [one for one in asked if not one.replaces]
+                parts |= {id(pdu) for one in replacing for _, pdu in one.origins}
+                task = self._loop.create_task(self._take_replacing(replacing))
+                self._replacing.add(task)
+                task.add_done_callback(self._replacing.discard)
             if asked:
                 await self.admit(asked, answers)
-                for one in asked:
-                    if one.replaces:
-                        await self._replace_present(one, answers)
                 await self.accept(asked, answers)
                 self._tally.observe(m.ACCEPT_SECONDS, [time.perf_counter() - begun], ROUTE)
         except Exception:  # the task's edge: others are in the list, and all wait for an answer
@@ -228,6 +247,26 @@ class Intake:
                 for pdu in pdus:
                     if id(pdu) not in parts and (bind, pdu.sequence_number) not in answered:
                         answers.no(bind, pdu, c.ESME_RSYSERR)
+        answers.send()
+
+    async def _take_replacing(self, asked: list[Asked]) -> None:
+        """Those that may take another's place: each has to be looked for, which nobody else is to
+        wait for. One list at a time, so that a later one finds what an earlier one has stored."""
+        answers = Answers(self._tally)
+        async with self._turn:
+            try:
+                await self.admit(asked, answers)
+                for one in asked:
+                    await self._replace_present(one, answers)
+                await self.accept(asked, answers)
+            except Exception:  # the task's edge
+                log.exception("submits not taken")
+                self._tally.count(m.TASK_ERRORS, 1, "smpp submits")
+                answered = answers.answered()
+                for one in asked:
+                    for bind, pdu in one.origins:
+                        if (bind, pdu.sequence_number) not in answered:
+                            answers.no(bind, pdu, c.ESME_RSYSERR)
         answers.send()
 
     def _read(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from config.settings import SmppLogin
 from gateway.errors import StoreUnavailable
+from gateway.ingress.smpp import intake
 from protocol import constants as c
 from protocol.events import Unbound
 from protocol.pdu import EnquireLink, Unbind, encode
@@ -120,3 +122,73 @@ async def test_enquire_link_is_answered_before_and_after_binding(alone: Rig) -> 
     seen = len(esme.events)
     esme.send(EnquireLink())
     await esme.until(lambda: len(esme.events) > seen)
+
+
+def two_accounts(**login: Any) -> tuple[Any, ...]:
+    own = SmppLogin(system_id="other", password="secret")
+    return account(login=login), account(name="other", inbound_numbers=(), smpp=(own,))
+
+
+async def test_one_that_replaces_keeps_nobody_waiting(
+    unstarted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unstarted.with_operator = False
+    unstarted.accounts = two_accounts()
+    await unstarted.start()
+    gate = asyncio.Event()
+    try:
+        esme, other = await unstarted.bound(), await unstarted.bound(system_id="other")
+        search = unstarted.store.search
+
+        async def held(*of: Any) -> Any:
+            await gate.wait()
+            return await search(*of)
+
+        monkeypatch.setattr(unstarted.store, "search", held)
+        numbers = []
+        for n in range(4):  # each a read of its own
+            numbers.append(esme.send(submit(to=f"7916000000{n}", replace_if_present_flag=1)))
+            assert (await esme.ask(submit(to=f"7916000001{n}"))).command_status == 0
+        assert (await other.ask(submit())).command_status == 0
+        assert not set(numbers) & set(esme.responses)
+        gate.set()
+        await esme.until(lambda: set(numbers) <= set(esme.responses))
+        assert {esme.responses[number].command_status for number in numbers} == {0}
+    finally:
+        gate.set()
+        await unstarted.close()
+
+
+async def test_accounts_take_turns(unstarted: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    unstarted.with_operator = False
+    unstarted.accounts = two_accounts(max_binds=20, rate=100_000.0, window=100)
+    await unstarted.start()
+    try:
+        monkeypatch.setattr(intake, "LIST", 100)
+        accept, gate, order = unstarted.store.accept, asyncio.Event(), []
+
+        async def held(submissions: Any) -> Any:
+            await gate.wait()
+            order.append([one.content.account for one in submissions])
+            return await accept(submissions)
+
+        monkeypatch.setattr(unstarted.store, "accept", held)
+        binds = [await unstarted.bound() for _ in range(10)]
+        other = await unstarted.bound(system_id="other")
+        for esme in binds:
+            esme.send_all([submit(to=f"7916{n:07d}") for n in range(100)])
+        flooding = unstarted.server.logins.get("shop")
+        assert flooding is not None
+        await unstarted.until(lambda: all(bind.busy for bind in flooding.binds))
+        number = other.send(submit())
+        stranger = unstarted.server.logins.get("other")
+        assert stranger is not None
+        await unstarted.until(lambda: any(bind.owed for bind in stranger.binds))
+        gate.set()
+        await other.until(lambda: number in other.responses)
+        await unstarted.until(lambda: len(order) > 3)
+        # Two lists were under way; those of the flood that waited go on beside the other's.
+        assert "other" in [name for accounts in order[:4] for name in accounts]
+    finally:
+        gate.set()
+        await unstarted.close()
