@@ -62,7 +62,7 @@ def check(data: bytes) -> None:
 
 
 def _check_submit(pdu: SubmitSm | DataSm | SubmitMulti, login: Login) -> None:
-    key, payload, as_payload = reading.key_of(pdu)
+    key, payload, as_payload = reading.key_of(pdu, login)
     assert isinstance(hash(key), int)
     shape = reading.Shape(reading.Key(*key), login)
     if shape.raw:

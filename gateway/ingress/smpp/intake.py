@@ -281,7 +281,7 @@ class Intake:
             assert login is not None
             before: tuple[Any, ...] = ()
             for pdu in pdus:
-                key, payload, as_payload = key_of(pdu)
+                key, payload, as_payload = key_of(pdu, login)
                 if pdu.tlvs or pdu.esm_class & _UDHI:
                     place = place_of(pdu, payload)
                     if place is not None:
@@ -401,9 +401,11 @@ class Intake:
             shapes = self._shapes[login] = {}
         shape = shapes.get(key)
         if shape is None:
-            if len(shapes) >= SHAPES_KEPT:
-                shapes.clear()
-            shape = shapes[key] = Shape(Key(*key), login)
+            shape = Shape(Key(*key), login)
+            if shape.kept:
+                if len(shapes) >= SHAPES_KEPT:
+                    shapes.clear()
+                shapes[key] = shape
         return shape
 
     def reread(self, login: Login, octets: bytes) -> Reread | None:
@@ -412,7 +414,7 @@ class Intake:
             pdu: Any = decode_pdu(octets)
         except SmppError:
             return None
-        key, payload, _ = key_of(pdu)
+        key, payload, _ = key_of(pdu, login)
         place = place_of(pdu, payload)
         return None if place is None else (pdu, place, payload, self.shape(login, key))
 

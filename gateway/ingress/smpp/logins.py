@@ -35,6 +35,9 @@ _REMEMBERED: Final = 10_000
 """Passwords that were right, by keyed hash, so that 10,000 binds cost one scrypt for each login."""
 
 
+_VENDOR: Final = range(0x1400, 0x4000)
+
+
 class BindRefused(Exception):
     """The bind is answered with `command_status`; `why` is its metrics label and log word."""
 
@@ -47,7 +50,7 @@ class BindRefused(Exception):
 class Login:
     """One system_id in force, with the binds made under it."""
 
-    __slots__ = ("account", "binds", "networks", "pace", "settings")
+    __slots__ = ("_tags", "account", "binds", "networks", "pace", "settings")
 
     def __init__(self, account: Account, settings: SmppLogin, now: float) -> None:
         self.binds: list[Bind] = []
@@ -59,7 +62,14 @@ class Login:
         self.account = account
         self.settings = settings
         self.networks: list[Network] = [ipaddress.ip_network(each) for each in settings.networks]
+        self._tags = frozenset(
+            tag for each in settings.tlvs for tag in (_VENDOR if each == "*" else (int(each, 16),))
+        )
         self.pace.limit(settings.rate, settings.max_delay)
+
+    def passes(self, tag: int) -> bool:
+        """Whether TLVs with this tag are passed on to operators."""
+        return tag in self._tags
 
     def admits(self, kind: str, host: str, tls: bool) -> None:
         """Raise BindRefused unless such a bind may be made now; the password is another matter."""

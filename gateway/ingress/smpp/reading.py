@@ -31,7 +31,8 @@ _QOS_TIME_TO_LIVE: Final = TLVS["qos_time_to_live"].tag
 SAR: Final = tuple(
     TLVS[name].tag for name in ("sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum")
 )
-_VENDOR: Final = range(0x1400, 0x4000)
+_KEPT_TLVS: Final = 256
+"""Octets of TLVs in a shape worth remembering: an entity and a template take 40."""
 _LONGEST_RELATIVE: Final = 31 * 86_400
 
 SECOND: Final = 1_000_000
@@ -73,7 +74,7 @@ class Key(NamedTuple):
 _of_submit: Final = attrgetter(*Key._fields[:15])
 
 
-def key_of(pdu: Any) -> tuple[Any, ...]:
+def key_of(pdu: Any, login: Login) -> tuple[Any, ...]:
     """The key of a submit, and with it (key, payload, whether it came as message_payload)."""
     kind = type(pdu)
     if kind is SubmitSm and not pdu.tlvs:  # nearly every message
@@ -98,7 +99,7 @@ def key_of(pdu: Any) -> tuple[Any, ...]:
     else:
         key, short = _of_submit(pdu), pdu.short_message
     payload = pdu.tlv(MESSAGE_PAYLOAD)
-    tlvs = tuple([each for each in pdu.tlvs if _may_pass(each[0])])
+    tlvs = tuple([each for each in pdu.tlvs if login.passes(each[0]) and _may_pass(each[0])])
     if tlvs or payload:
         key = (*key, tlvs, bool(payload and short))
     return key, payload or short, payload is not None
@@ -116,12 +117,13 @@ class Shape:
     sender   None for the account's default
     encoding name of the text's coding; None where it is no text
     raw      whether the octets go out as they came
+    kept     whether it is worth remembering: nothing in its key is longer than may be
     """
 
     __slots__ = (
         "_schedule", "_validity", "category", "data_coding", "dest_addr_ton", "encoding",
-        "esm_class", "esme", "priority", "protocol_id", "raw", "replaces", "sender", "status",
-        "tlvs",
+        "esm_class", "esme", "kept", "priority", "protocol_id", "raw", "replaces", "sender",
+        "status", "tlvs",
     )  # fmt: skip
 
     def __init__(self, key: Key, login: Login) -> None:
@@ -155,15 +157,8 @@ class Shape:
             key.dest_addr_npi,
             key.registered_delivery,
         )
-        allowed = settings.tlvs
-        tags = {int(tag, 16) for tag in allowed if tag != "*"}
-        self.tlvs = tuple(
-            [
-                Tlv(f"0x{tag:04X}", value.hex(), True)
-                for tag, value in key.tlvs
-                if tag in tags or ("*" in allowed and tag in _VENDOR)
-            ]
-        )
+        self.tlvs = tuple([Tlv(f"0x{tag:04X}", value.hex(), True) for tag, value in key.tlvs])
+        self.kept = not self.status and sum([len(value) for _, value in key.tlvs]) <= _KEPT_TLVS
         self._schedule = key.schedule_delivery_time
         self._validity = key.validity_period
 

@@ -374,3 +374,40 @@ async def test_a_list_that_fails_is_answered_all_the_same(
     assert {answer.command_status for answer in answers} == {c.ESME_RSYSERR}
     assert alone.metric("aldis_task_errors_total", "smpp submits") == 1
     assert (await esme.ask(submit())).command_status == 0
+
+
+async def test_tlvs_that_do_not_pass_make_no_difference(
+    alone: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many a client numbers its messages in user_message_reference."""
+    esme = await alone.bound()
+    accept, stored = alone.store.accept, []
+
+    async def counted(submissions: Any) -> Any:
+        stored.extend(submissions)
+        return await accept(submissions)
+
+    monkeypatch.setattr(alone.store, "accept", counted)
+    tag = TLVS["user_message_reference"].tag
+    answers = await esme.ask_all([
+        submit(to=f"7916{n:07d}", tlvs=((tag, n.to_bytes(2, "big")),)) for n in range(50)
+    ])  # fmt: skip
+    assert {answer.command_status for answer in answers} == {0}
+    assert len(stored) < 10
+    [shapes] = alone.server.intake._shapes.values()
+    assert len(shapes) == 1
+
+
+async def test_what_is_remembered_of_a_customer_is_small(unstarted: Rig) -> None:
+    unstarted.with_operator = False
+    unstarted.accounts = (account(login={"tlvs": ("*",)}),)
+    await unstarted.start()
+    try:
+        esme = await unstarted.bound()
+        for n in range(3):
+            await esme.ask(submit(tlvs=((0x1400, b"%d" % n + bytes(20_000)),)))
+            answer = await esme.ask(submit(service_type="BULK", priority_flag=10 + n))
+            assert answer.command_status == c.ESME_RINVPRTFLG
+        assert not any(unstarted.server.intake._shapes.values())
+    finally:
+        await unstarted.close()
