@@ -214,6 +214,7 @@ async def serve(settings: Settings, path: Path | None) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
+    one_at_a_time = asyncio.Lock()
 
     def end() -> None:
         if stopping.is_set():
@@ -224,7 +225,7 @@ async def serve(settings: Settings, path: Path | None) -> int:
         stopping.set()
 
     def again() -> None:
-        task = loop.create_task(_reload(app, path))
+        task = loop.create_task(_reload(app, path, one_at_a_time, stopping))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
@@ -236,11 +237,17 @@ async def serve(settings: Settings, path: Path | None) -> int:
     return 0
 
 
-async def _reload(app: App, path: Path | None) -> None:
+async def _reload(
+    app: App, path: Path | None, one_at_a_time: asyncio.Lock, stopping: asyncio.Event
+) -> None:
+    """Two signals in a row are two reloads, the second with what the file says by then: beside each
+    other the older settings could be the last to arrive at some part."""
     if path is None:
         return
     try:
-        await app.reload(load(path))
+        async with one_at_a_time:
+            if not stopping.is_set():
+                await app.reload(load(path))
     except ConfigProblems as error:
         # The configuration in force stays: a typing error must not stop traffic.
         for problem in error.problems:
