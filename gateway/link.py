@@ -48,8 +48,8 @@ class SmppLink(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_connection", "_given_up", "_loop", "_timer", "_timer_at", "_transport", "_writable",
-        "closed", "owed", "tap",
+        "_connection", "_given_up", "_loop", "_most_unread", "_timer", "_timer_at", "_transport",
+        "_writable", "closed", "owed", "tap",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -58,6 +58,7 @@ class SmppLink(asyncio.Protocol):
         self._connection: Connection | None = None
         self._writable = True
         self._given_up = False
+        self._most_unread = MOST_UNREAD
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0  # uvloop's handle of a time already reached does not tell it
         self.closed: asyncio.Future[str] = loop.create_future()
@@ -252,7 +253,7 @@ class SmppLink(asyncio.Protocol):
             if self.tap is not None:
                 self.tap.octets(self, True, data)
             self._transport.write(data)
-            if not self._writable and self._transport.get_write_buffer_size() > MOST_UNREAD:
+            if not self._writable and self._transport.get_write_buffer_size() > self._most_unread:
                 self._give_up()
 
     def _give_up(self) -> None:

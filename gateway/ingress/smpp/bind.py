@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from config.settings import SmppPort
 from gateway import metrics as m
-from gateway.link import SmppLink
+from gateway.link import MOST_UNREAD, SmppLink
 from protocol import constants as c
 from protocol.connection import Connection
 from protocol.events import (
@@ -56,6 +56,8 @@ OPERATIONS: Final = frozenset({QuerySm, CancelSm, ReplaceSm})
 BIND_ATTEMPTS: Final = 3
 """Refused binds on one connection before it is closed: a client that tries another password gets
 its chance, one that tries many has to connect again."""
+UNBOUND_UNREAD: Final = 128 << 10
+"""As `link.MOST_UNREAD`, before the bind: nobody knows who it is, and there may be thousands."""
 _RECEIVING: Final = (State.BOUND_RX, State.BOUND_TRX)
 _SC_INTERFACE_VERSION: Final = TLVS["sc_interface_version"].tag
 
@@ -100,6 +102,7 @@ class Bind(SmppLink):
         self._server = server
         self._timers = timers
         self._attempts = 0
+        self._most_unread = UNBOUND_UNREAD
         self._leaving = False
         self.port = port
         self.tls = port.tls is not None
@@ -181,6 +184,7 @@ class Bind(SmppLink):
         if connection is None or connection.state is State.CLOSED:
             return
         self.login = login
+        self._most_unread = MOST_UNREAD
         self.kind = kind
         login.binds.append(self)
         connection.window = login.settings.deliver_window

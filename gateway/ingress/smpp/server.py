@@ -82,6 +82,7 @@ class SmppServer:
         self.deliveries: Deliveries
         """Who has something for receivers; set before `start`."""
         self._slowing = Slowing()
+        self._counted: set[str] = set()
         self._turns: dict[Source, _Turn] = {}
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
@@ -372,9 +373,10 @@ class SmppServer:
         unbound = sum(self._unbound.values())
         self._metrics.set(m.SMPP_CONNECTIONS, everyone - unbound, "bound")
         self._metrics.set(m.SMPP_CONNECTIONS, unbound, "unbound")
-        binds: dict[str, int] = defaultdict(int)
+        binds = dict.fromkeys(self._counted, 0)  # also of accounts whose last login is gone
         for login in self.logins.all():
-            binds[login.account.name] += len(login.binds)
+            binds[login.account.name] = binds.get(login.account.name, 0) + len(login.binds)
+        self._counted = {login.account.name for login in self.logins.all()}
         for account, count in binds.items():
             self._metrics.set(m.SMPP_BINDS, count, account)
         self._metrics.set(m.SMPP_WAITING_PARTS, self.intake.waiting_parts)

@@ -192,3 +192,35 @@ async def test_accounts_take_turns(unstarted: Rig, monkeypatch: pytest.MonkeyPat
     finally:
         gate.set()
         await unstarted.close()
+
+
+async def test_who_never_reads_is_given_up_sooner_before_the_bind(alone: Rig) -> None:
+    esme = await alone.connect()
+    esme.transport.pause_reading()
+    enquiry = encode(EnquireLink(sequence_number=1)) * 4_000
+
+    async def flood() -> None:
+        while not alone.metric("aldis_smpp_connection_ends_total", "unread"):
+            esme.transport.write(enquiry)
+            await asyncio.sleep(0)
+
+    flooding = asyncio.create_task(flood())
+    most = 0
+    try:
+        async with asyncio.timeout(10):
+            while not flooding.done():
+                for bind in next(iter(alone.server._connections.values())):
+                    assert bind._transport is not None
+                    most = max(most, bind._transport.get_write_buffer_size())
+                await asyncio.sleep(0)
+        assert most < 1 << 20
+    finally:
+        flooding.cancel()
+
+
+async def test_accounts_without_logins_have_no_binds_in_the_metrics(alone: Rig) -> None:
+    await alone.bound()
+    assert alone.metric("aldis_smpp_binds", '"shop"') == 1
+    alone.accounts = (account(smpp=()),)
+    await alone.reload()
+    assert alone.metric("aldis_smpp_binds", '"shop"') == 0
