@@ -129,6 +129,10 @@ class Intake:
         """Parts whose others have not come."""
         return self._split.waiting
 
+    def keeps_part(self, account: str, identifier: int) -> bool:
+        """Whether this is the id of such a part of the account's."""
+        return self._split.keeps(account, identifier)
+
     def drain(self) -> None:
         """Wait no longer for anybody's pace: what was taken is stored and answered."""
         for handle, (bind, pdus) in list(self._late.items()):

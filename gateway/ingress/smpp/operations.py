@@ -116,7 +116,9 @@ class Operations:
     async def _query(self, login: Login, pdu: QuerySm) -> Pdu:
         """§4.8: the state of a message."""
         found = await self._find(login, pdu)
-        if isinstance(found, BatchView):
+        if found is None:
+            state, over, at, code = c.MESSAGE_STATE_ACCEPTED, False, 0, 0
+        elif isinstance(found, BatchView):
             state, over, at = _batch_state(found), found.state is BatchState.FINISHED, found.updated
             code = 0
         else:
@@ -142,6 +144,8 @@ class Operations:
                 if before not in (BatchState.RUNNING, BatchState.PAUSED, BatchState.CANCELED):
                     raise PduError("the messages have left", c.ESME_RCANCELFAIL)
                 return response_to(pdu)
+            if found is None:
+                raise PduError("its other parts have not come", c.ESME_RCANCELFAIL)
             _same_sender(found, pdu)
             ids = [found.id]
         else:
@@ -156,8 +160,8 @@ class Operations:
     async def _replace(self, login: Login, pdu: ReplaceSm) -> Pdu:
         """§4.10: another text, and perhaps other times, for a message that has not left."""
         found = await self._find(login, pdu)
-        if isinstance(found, BatchView):
-            raise PduError("a submit_multi cannot be replaced", c.ESME_RREPLACEFAIL)
+        if found is None or isinstance(found, BatchView):
+            raise PduError("a part or a submit_multi cannot be replaced", c.ESME_RREPLACEFAIL)
         if _sender(login, pdu) != found.sender.lstrip("+"):
             raise PduError("another sender's message", c.ESME_RREPLACEFAIL)
         if found.id != read(pdu.message_id, login.settings.message_id):
@@ -201,21 +205,23 @@ class Operations:
 
     # ---- finding
 
-    async def _find(self, login: Login, pdu: Any) -> MessageView | BatchView:
-        """What the customer's id stands for; ESME_RINVMSGID if nothing of its account."""
+    async def _find(self, login: Login, pdu: Any) -> MessageView | BatchView | None:
+        """What the customer's id stands for: None for a part whose others have not come,
+        ESME_RINVMSGID if nothing of its account."""
         account = login.account.name
         # A longer one than any response may carry could not be told back.
         form = login.settings.message_id
         told = read(pdu.message_id, form) if len(pdu.message_id) <= LONGEST_ID else None
         if told is None:
             raise PduError("no id of ours", c.ESME_RINVMSGID)
+        part = self._intake.keeps_part(account, told)  # asked first: it may be joined meanwhile
         (message,) = await self._store.resolve(account, [told])
         if message is not None:
             (view,) = await self._store.messages(account, [message])
             if view is not None:
                 return view
         batch = await self._store.batch(account, told)
-        if batch is None:
+        if batch is None and not part:
             raise PduError("no such message", c.ESME_RINVMSGID)
         return batch
 

@@ -121,6 +121,7 @@ class Split:
         self._groups: OrderedDict[Key, Group] = OrderedDict()
         self._queue: list[tuple[Bind, Any, Place, bytes, Shape]] = []
         self._overdue = False
+        self._kept: dict[int, str] = {}
         self._held: Counter[Login] = Counter()
         self._task: asyncio.Task[None] | None = None
         self.waiting = 0
@@ -147,6 +148,10 @@ class Split:
         if oldest is not None and oldest.since + JOIN_WITHIN <= self._clock():
             self._overdue = True
             self._run()
+
+    def keeps(self, account: str, identifier: int) -> bool:
+        """Whether this is the id of a part of the account's that waits for its others."""
+        return self._kept.get(identifier) == account
 
     async def finished(self, timeout: float) -> None:
         """Wait until every part taken so far is answered."""
@@ -293,7 +298,8 @@ class Split:
                 for identifier, (group, part) in zip(ids, new, strict=True)
             ]
         )
-        for identifier, (_, part) in zip(ids, new, strict=True):
+        for identifier, (group, part) in zip(ids, new, strict=True):
+            self._kept[identifier] = group.login.account.name
             part.tell(identifier, answers)
 
     async def _join(self, groups: Sequence[Group], answers: Answers) -> None:
@@ -355,6 +361,8 @@ class Split:
                 self._put_back(group, answers, status_for(error))
             return
         for group, _, draft, told in going:
+            for identifier in group.accepted:
+                self._kept.pop(identifier, None)
             if draft.code is None:
                 self._tally.count(m.ACCEPTED, 1, group.login.account.name, draft.lane)
             for part, identifier in told:
@@ -444,6 +452,7 @@ class Split:
                 return
         part = Part(pdu, payload, not getattr(pdu, "short_message", b""), shape)
         part.id = kept.id
+        self._kept[kept.id] = kept.account
         group.parts[place.part] = part
 
     def _count(self) -> None:

@@ -237,3 +237,21 @@ async def test_a_part_cannot_be_replaced(alone: Rig) -> None:
     for each in told:
         replace = ReplaceSm(message_id=each, source_addr="ACME", short_message=b"new")
         assert (await esme.ask(replace)).command_status == c.ESME_RREPLACEFAIL
+
+
+async def test_a_part_whose_others_have_not_come_is_known(alone: Rig) -> None:
+    esme = await alone.bound()
+    first, second, third = parts()
+    told = (await esme.ask(first)).message_id
+    state = await esme.ask(QuerySm(message_id=told))
+    assert (state.command_status, state.message_state) == (0, c.MESSAGE_STATE_ACCEPTED)
+    assert (await esme.ask(CancelSm(message_id=told))).command_status == c.ESME_RCANCELFAIL
+    replace = ReplaceSm(message_id=told, source_addr="ACME", short_message=b"new")
+    assert (await esme.ask(replace)).command_status == c.ESME_RREPLACEFAIL
+    await alone.restart()
+    esme = await alone.bound()
+    assert (await esme.ask(QuerySm(message_id=told))).command_status == 0
+    await esme.ask_all([second, third])
+    state = await esme.ask(QuerySm(message_id=told))
+    assert state.message_state == c.MESSAGE_STATE_ENROUTE
+    assert not alone.server.intake._split._kept
