@@ -124,6 +124,10 @@ class Intake:
         """Logins have changed."""
         self._shapes.clear()
 
+    def take_up(self) -> None:
+        """Logins may have come back whose parts wait."""
+        self._split.take_up()
+
     @property
     def waiting_parts(self) -> int:
         """Parts whose others have not come."""

@@ -132,6 +132,7 @@ class SmppServer:
             caller = self._callers.pop(login.settings.system_id, None)
             if caller is not None:
                 caller.stop()
+        self.intake.take_up()
 
     async def stop(self, timeout: float) -> None:
         """Listen no more, answer what is under way, unbind, close; within `timeout` seconds."""

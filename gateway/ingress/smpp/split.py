@@ -122,6 +122,7 @@ class Split:
         self._queue: list[tuple[Bind, Any, Place, bytes, Shape]] = []
         self._overdue = False
         self._kept: dict[int, str] = {}
+        self._orphans: list[WaitingPart] = []
         self._held: Counter[Login] = Counter()
         self._task: asyncio.Task[None] | None = None
         self.waiting = 0
@@ -130,11 +131,20 @@ class Split:
 
     async def start(self) -> None:
         """Take up what the store has kept. A login that is gone is kept for when it comes back."""
-        logins = self._intake.logins
-        for kept in await self._store.waiting_parts():
-            login = logins.get(kept.system_id)
+        self._orphans = await self._store.waiting_parts()
+        self.take_up()
+        if self._orphans:
+            log.warning("parts of logins that are gone", extra={"parts": len(self._orphans)})
+
+    def take_up(self) -> None:
+        """Logins have come: parts that were kept for them go on."""
+        orphans, self._orphans = self._orphans, []
+        for kept in orphans:
+            login = self._intake.logins.get(kept.system_id)
             if login is not None and login.account.name == kept.account:
                 self._restore(login, kept)
+            else:
+                self._orphans.append(kept)
         self._count()
 
     def put(self, bind: Bind, pdu: Any, place: Place, payload: bytes, shape: Shape) -> None:

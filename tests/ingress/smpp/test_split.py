@@ -331,3 +331,21 @@ async def test_a_recipient_that_could_not_be_kept_is_refused(alone: Rig) -> None
         lambda: alone.metric("aldis_smpp_requests_total", "submit_sm", "ESME_RINVDSTADR") == 1
     )
     assert alone.metric("aldis_task_errors_total") == 0
+
+
+async def test_parts_of_a_login_that_was_gone_go_on_when_it_comes_back(rig: Rig) -> None:
+    esme = await rig.bound()
+    told = (await esme.ask(parts()[0])).message_id
+    accounts, rig.accounts = rig.accounts, (account(smpp=()),)
+    await rig.restart()
+    assert rig.metric("aldis_smpp_waiting_parts") == 0
+    rig.accounts = accounts
+    await rig.reload()
+    assert rig.metric("aldis_smpp_waiting_parts") == 1
+    rig.clock.move(split.JOIN_WITHIN / 1_000_000 + 1)
+    rig.server.intake.tick()
+    esme = await rig.bound("rx")
+    await esme.until(lambda: len(esme.delivered) == 1)
+    receipt = parse(esme.delivered[0].short_message, esme.delivered[0].tlvs)
+    assert receipt is not None
+    assert receipt.id == told
