@@ -38,6 +38,10 @@ from protocol.timers import Timers
 log = logging.getLogger("aldis.ingress")
 
 BACKLOG: Final = 1_024
+ACCEPTED_AT_ONCE: Final = 8
+"""Handles on one listening socket. libuv takes one connection for each in a turn of the loop, and
+while messages fill the turns a thousand new connections a second overran the kernel's queue: they
+were dropped and came back after seconds."""
 TICK: Final = 1.0
 """Seconds between hand-overs to the metrics, and looks at parts that wait for too long."""
 CLOSING: Final = 0.5
@@ -105,15 +109,7 @@ class SmppServer:
         await self.intake.start()
         for port in self._settings.smpp:
             if port.tls is None:
-                timers = timers_of(port)
-                server = await self._loop.create_server(
-                    partial(Bind, self, port, timers, self._loop),
-                    port.host,
-                    port.port,
-                    backlog=BACKLOG,
-                )
-                self._servers.append(server)
-                self.ports.append(server.sockets[0].getsockname()[1])
+                self.ports.append(await self._listen_plain(port))
             else:
                 listening = _listen(port)
                 self._sockets.append(listening)
@@ -309,6 +305,20 @@ class SmppServer:
             },
         )
         bind.refuse(request, refused.command_status)
+
+    async def _listen_plain(self, port: SmppPort) -> int:
+        """Listen on a port without TLS; returns which one it is."""
+        make = partial(Bind, self, port, timers_of(port), self._loop)
+        server = await self._loop.create_server(make, port.host, port.port, backlog=BACKLOG)
+        self._servers.append(server)
+        for each in server.sockets:
+            for _ in range(ACCEPTED_AT_ONCE - 1):
+                again = socket.fromfd(each.fileno(), each.family, each.type)
+                self._servers.append(
+                    await self._loop.create_server(make, sock=again, backlog=BACKLOG)
+                )
+        number: int = server.sockets[0].getsockname()[1]
+        return number
 
     async def _accept(self, port: SmppPort, listening: socket.socket) -> None:
         """Take connections of a TLS port: made by hand, so that a handshake that fails is known."""
