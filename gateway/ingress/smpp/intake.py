@@ -5,11 +5,10 @@ what came together, and after the commit one write a bind with the answers. Subm
 a list is being written form the next one, so the busier the server, the less a message costs;
 nobody waits for company. Knows binds, admission and the store's contract.
 
-    read -> pace -> by shape -> admission -> accept -> answers
+    read -> pace -> asking -> admission -> accept -> answers
 
-Messages that differ in recipients alone are one submission; messages of one shape whose texts all
-differ are one too, with the text as a variable. Only what a customer splits itself takes another
-way (split.py), because parts have to be joined in order.
+What becomes one submission is asking.py's. Only what a customer splits itself takes another way
+(split.py), because parts have to be joined in order.
 """
 
 from __future__ import annotations
@@ -22,33 +21,22 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway import metrics as m
-from gateway.draft import Admission, Ask, Draft, content, ineligible, new_messages
+from gateway.draft import Admission, Draft, content, ineligible, new_messages
 from gateway.errors import AldisError, Refused
 from gateway.ingress.smpp.answers import Answers, form_of, status_for, status_of, told_body
+from gateway.ingress.smpp.asking import Asked, Asking
 from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ids import spell
-from gateway.ingress.smpp.logins import Login, Logins
+from gateway.ingress.smpp.logins import Logins
 from gateway.ingress.smpp.ports import Clock, Store
 from gateway.ingress.smpp.present import replace_present
-from gateway.ingress.smpp.reading import (
-    Key,
-    Place,
-    Shape,
-    key_of,
-    place_of,
-    raw_part,
-    recipient,
-    text_of,
-)
 from gateway.ingress.smpp.split import Split
 from gateway.model import BatchState
-from gateway.store.contract import NewBatch, RawPart, Submission
+from gateway.store.contract import NewBatch, Submission
 from gateway.tally import Tally
 from protocol import constants as c
-from protocol.errors import PduError, SmppError
 from protocol.fields import UnsuccessSme
-from protocol.pdu import SubmitMulti, SubmitMultiResp, body
-from protocol.pdu import decode as decode_pdu
+from protocol.pdu import SubmitMultiResp, body
 
 log = logging.getLogger("aldis.ingress")
 
@@ -56,36 +44,10 @@ LIST: Final = 2_000
 """Requests in one list: half of what the store puts into one transaction."""
 UNDER_WAY: Final = 2
 """Lists in the store's hands: one being written, one ready to follow it without a pause."""
-SHAPES_KEPT: Final = 1_024
-"""Shapes of one login: a customer has a few senders and priorities; time strings make more."""
 ROUTE: Final = "smpp"
 """The label of the acceptance histogram."""
 
-TEXT: Final = "{{text}}"
-"""The text of a submission whose messages say each their own; also of one that has braces itself,
-which a customer means as they are."""
-_UDHI: Final = c.ESM_CLASS_UDHI
 _LONGEST_ADDRESS: Final = 20
-
-Reread = tuple[Any, Place, bytes, Shape]
-Origin = tuple[Bind, Any]
-"""Who sent a message, and in which PDU."""
-
-
-class Asked:
-    """One submission in the making. `origins[draft.position]` asked for a draft."""
-
-    __slots__ = ("ask", "drafts", "multi", "origins", "passed", "replaces")
-
-    def __init__(self, ask: Ask, drafts: list[Draft], origins: list[Origin]) -> None:
-        self.ask = ask
-        self.drafts = drafts
-        self.origins = origins
-        self.passed: list[Draft] = []
-        self.multi = False
-        """Whether all drafts are recipients of one submit_multi."""
-        self.replaces = False
-        """Whether a message that waits makes room for this one."""
 
 
 class Intake:
@@ -97,11 +59,11 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self.logins = logins
         self.admission = admission
+        self.asking = Asking(clock)
         self._store = store
         self._clock = clock
         self._tally = tally
         self._split = Split(self, store, clock, tally)
-        self._shapes: dict[Login, dict[tuple[Any, ...], Shape]] = {}
         self._waiting: OrderedDict[str, deque[tuple[Bind, list[Any]]]] = OrderedDict()
         """Reads by account, which take turns: whoever floods waits for its own."""
         self._late: dict[asyncio.TimerHandle, tuple[Bind, list[Any]]] = {}
@@ -119,10 +81,6 @@ class Intake:
     def tick(self) -> None:
         """Once a second: parts that have waited long enough go as they are."""
         self._split.tick()
-
-    def forget_shapes(self) -> None:
-        """Logins have changed."""
-        self._shapes.clear()
 
     def take_up(self) -> None:
         """Logins may have come back whose parts wait."""
@@ -235,7 +193,7 @@ class Intake:
         answers = Answers(self._tally)
         parts: set[int] = set()
         try:
-            asked = self._read(taken, answers, parts)
+            asked = self.asking.read(taken, answers, self._split.put, parts)
             replacing = [one for one in asked if one.replaces]
             if replacing:
                 asked = [one for one in asked if not one.replaces]
@@ -276,180 +234,6 @@ class Intake:
                         if (bind, pdu.sequence_number) not in answered:
                             answers.no(bind, pdu, c.ESME_RSYSERR)
         answers.send()
-
-    def _read(
-        self, taken: list[tuple[Bind, list[Any]]], answers: Answers, parts: set[int]
-    ) -> list[Asked]:
-        """Group what came; refuse what its fields forbid; hand parts on, noting which."""
-        groups: dict[tuple[Login, tuple[Any, ...]], dict[tuple[bytes, bool], list[Origin]]] = {}
-        asked: list[Asked] = []
-        group: dict[tuple[bytes, bool], list[Origin]] = {}
-        for bind, pdus in taken:
-            login = bind.login
-            assert login is not None
-            before: tuple[Any, ...] = ()
-            for pdu in pdus:
-                key, payload, as_payload = key_of(pdu, login)
-                if pdu.tlvs or pdu.esm_class & _UDHI:
-                    place = place_of(pdu, payload)
-                    if place is not None:
-                        parts.add(id(pdu))
-                        self._split.put(bind, pdu, place, payload, self.shape(login, key))
-                        continue
-                if type(pdu) is SubmitMulti:
-                    self._read_multi(bind, pdu, self.shape(login, key), payload, asked, answers)
-                    continue
-                if key != before:  # asked first: to hash a key takes 0.4 us
-                    group = groups.setdefault((login, key), {})
-                    before = key
-                text = (payload, as_payload)
-                origins = group.get(text)
-                if origins is None:
-                    group[text] = [(bind, pdu)]
-                else:
-                    origins.append((bind, pdu))
-        for (login, key), group in groups.items():
-            asked += self._asked(login, self.shape(login, key), group, answers)
-        return asked
-
-    def _asked(
-        self,
-        login: Login,
-        shape: Shape,
-        group: dict[tuple[bytes, bool], list[Origin]],
-        answers: Answers,
-    ) -> list[Asked]:
-        """The submissions of one shape: one for each text sent to several, one for all others."""
-        now = self._clock()
-        try:
-            if shape.status:
-                raise PduError("a field", shape.status)
-            send_at, validity = shape.times(now)
-        except PduError as error:
-            for origins in group.values():
-                for bind, pdu in origins:
-                    answers.no(bind, pdu, error.command_status)
-            return []
-        asked: list[Asked] = []
-        varied: list[tuple[str, Origin]] = []
-        for (payload, as_payload), origins in group.items():
-            text = text_of(payload, shape.encoding, shape.esm_class)
-            if shape.raw:
-                raw = (raw_part(0, shape, payload, as_payload),)
-                ask = self.ask(login, shape, text, now, send_at, validity, raw)
-                asked.append(_asked_of(ask, shape, origins))
-            elif "{{" in text or (len(origins) == 1 and len(group) > 1):
-                varied += [(text, origin) for origin in origins]
-            else:
-                ask = self.ask(login, shape, text, now, send_at, validity)
-                asked.append(_asked_of(ask, shape, origins))
-        if varied:
-            # An empty text is refused for itself, which a variable would hide.
-            for bind, pdu in [origin for text, origin in varied if not text]:
-                answers.no(bind, pdu, status_of("empty_text"))
-            ask = self.ask(login, shape, TEXT, now, send_at, validity)
-            ton = shape.dest_addr_ton
-            full = [one for one in varied if one[0]]
-            drafts = [
-                Draft(recipient(pdu.destination_addr, ton), {"text": text}, None, position)
-                for position, (text, (_, pdu)) in enumerate(full)
-            ]
-            if drafts:
-                asked.append(Asked(ask, drafts, [origin for _, origin in full]))
-        for one in asked:
-            one.replaces = shape.replaces
-        return asked
-
-    def _read_multi(
-        self,
-        bind: Bind,
-        pdu: Any,
-        shape: Shape,
-        payload: bytes,
-        asked: list[Asked],
-        answers: Answers,
-    ) -> None:
-        """A submit_multi is a batch: one text, several recipients, one id for all of them."""
-        login = bind.login
-        assert login is not None
-        status = shape.status
-        addresses = pdu.dest_address
-        if not addresses:
-            status = status or c.ESME_RINVNUMDESTS
-        elif any(isinstance(each, str) for each in addresses):
-            status = status or c.ESME_RINVDLNAME  # lists are kept by nobody here
-        now = self._clock()
-        try:
-            if status:
-                raise PduError("a field", status)
-            send_at, validity = shape.times(now)
-        except PduError as error:
-            answers.no(bind, pdu, error.command_status)
-            return
-        text = text_of(payload, shape.encoding, shape.esm_class)
-        raw: tuple[RawPart, ...] = ()
-        if shape.raw:
-            raw = (raw_part(0, shape, payload, pdu.short_message != payload),)
-        literal = "{{" in text and not raw
-        ask = self.ask(login, shape, TEXT if literal else text, now, send_at, validity, raw)
-        drafts = [
-            Draft(recipient(each.addr, each.ton), {"text": text} if literal else None, None, place)
-            for place, each in enumerate(addresses)
-        ]
-        one = Asked(ask, drafts, [(bind, pdu)] * len(drafts))
-        one.multi = True
-        asked.append(one)
-
-    # ---- for split.py as well
-
-    def shape(self, login: Login, key: tuple[Any, ...]) -> Shape:
-        """What a key means for this login, read once."""
-        shapes = self._shapes.get(login)
-        if shapes is None:
-            shapes = self._shapes[login] = {}
-        shape = shapes.get(key)
-        if shape is None:
-            shape = Shape(Key(*key), login)
-            if shape.kept:
-                if len(shapes) >= SHAPES_KEPT:
-                    shapes.clear()
-                shapes[key] = shape
-        return shape
-
-    def reread(self, login: Login, octets: bytes) -> Reread | None:
-        """A part the store has kept, as it came; None if it cannot be one."""
-        try:
-            pdu: Any = decode_pdu(octets)
-        except SmppError:
-            return None
-        key, payload, _ = key_of(pdu, login)
-        place = place_of(pdu, payload)
-        return None if place is None else (pdu, place, payload, self.shape(login, key))
-
-    def ask(
-        self,
-        login: Login,
-        shape: Shape,
-        text: str,
-        now: int,
-        send_at: int | None,
-        validity: int | None,
-        raw: tuple[RawPart, ...] = (),
-    ) -> Ask:
-        """What messages of one shape share, as admission takes it."""
-        return Ask(
-            login.account,
-            text,
-            now,
-            sender=shape.sender,
-            category=shape.category,
-            priority=shape.priority,
-            send_at=send_at,
-            validity=validity,
-            tlvs=shape.tlvs,
-            esme=shape.esme,
-            raw=raw,
-        )
 
     async def admit(self, asked: Sequence[Asked], answers: Answers) -> None:
         """Run admission over each submission; who is refused is answered here."""
@@ -567,15 +351,6 @@ class Intake:
             return
         for draft in one.drafts if drafts is None else drafts:
             answers.no(*one.origins[draft.position], status)
-
-
-def _asked_of(ask: Ask, shape: Shape, origins: list[Origin]) -> Asked:
-    ton = shape.dest_addr_ton
-    drafts = [
-        Draft(recipient(pdu.destination_addr, ton), None, None, position)
-        for position, (_, pdu) in enumerate(origins)
-    ]
-    return Asked(ask, drafts, origins)
 
 
 def _multi_body(bind: Bind, pdu: Any, drafts: list[Draft], identifier: int) -> bytes:

@@ -17,9 +17,10 @@ from gateway import metrics as m
 from gateway.draft import Ask, Draft, content
 from gateway.errors import AldisError, Refused
 from gateway.ingress.smpp.answers import status_for, status_of
+from gateway.ingress.smpp.asking import TEXT
 from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ids import read
-from gateway.ingress.smpp.intake import TEXT, Intake
+from gateway.ingress.smpp.intake import Intake
 from gateway.ingress.smpp.logins import Login
 from gateway.ingress.smpp.ports import Clock, Store
 from gateway.ingress.smpp.present import replacement_of
@@ -189,7 +190,9 @@ class Operations:
             validity = max(1, found.deadline - max(send_at or now, now))
         text = decode(pdu.short_message, coding)
         literal = "{{" in text
-        ask = self._intake.ask(login, shape, TEXT if literal else text, now, send_at, validity)
+        ask = self._intake.asking.ask(
+            login, shape, TEXT if literal else text, now, send_at, validity
+        )
         ask.category = Category(found.category)
         values = {"text": text} if literal else None
         draft = Draft(recipient(str(found.number), c.TON_INTERNATIONAL), values)

@@ -49,7 +49,3 @@ class Pace:
         tokens -= at_once + late
         self._tokens = tokens
         return Verdict(at_once, late, max(0.0, -tokens / rate))
-
-    def give_back(self, count: int) -> None:
-        """Messages that were refused for another reason do not count."""
-        self._tokens = min(max(1.0, self._rate), self._tokens + count)

@@ -121,7 +121,7 @@ class SmppServer:
         """Take accounts and logins from new settings; ports stay. Binds of logins that are gone
         are unbound."""
         self._settings = settings
-        self.intake.forget_shapes()
+        self.intake.asking.forget()
         for login in self.logins.configure(settings, self._loop.time()):
             for bind in list(login.binds):
                 bind.unbind()

@@ -389,7 +389,9 @@ class Split:
         text = text_of_parts(
             [(part.payload, part.shape.encoding, part.shape.esm_class) for part in parts]
         )
-        ask = self._intake.ask(group.login, shape, text, now, group.send_at, group.validity, raw)
+        ask = self._intake.asking.ask(
+            group.login, shape, text, now, group.send_at, group.validity, raw
+        )
         return ask, Draft(recipient(first.pdu.destination_addr, shape.dest_addr_ton))
 
     def _raw(self, part: Part, identifier: int) -> RawPart:
@@ -441,7 +443,7 @@ class Split:
                 del self._groups[group.key]
 
     def _restore(self, login: Login, kept: WaitingPart) -> None:
-        found = self._intake.reread(login, kept.pdu)
+        found = self._intake.asking.reread(login, kept.pdu)
         if found is None:
             return
         pdu, place, payload, shape = found

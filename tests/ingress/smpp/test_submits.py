@@ -394,7 +394,7 @@ async def test_tlvs_that_do_not_pass_make_no_difference(
     ])  # fmt: skip
     assert {answer.command_status for answer in answers} == {0}
     assert len(stored) < 10
-    [shapes] = alone.server.intake._shapes.values()
+    [shapes] = alone.server.intake.asking._shapes.values()
     assert len(shapes) == 1
 
 
@@ -408,6 +408,6 @@ async def test_what_is_remembered_of_a_customer_is_small(unstarted: Rig) -> None
             await esme.ask(submit(tlvs=((0x1400, b"%d" % n + bytes(20_000)),)))
             answer = await esme.ask(submit(service_type="BULK", priority_flag=10 + n))
             assert answer.command_status == c.ESME_RINVPRTFLG
-        assert not any(unstarted.server.intake._shapes.values())
+        assert not any(unstarted.server.intake.asking._shapes.values())
     finally:
         await unstarted.close()
