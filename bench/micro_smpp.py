@@ -24,7 +24,8 @@ from gateway.ingress.smpp.bind import Bind, timers_of
 from gateway.metrics import Metrics
 from gateway.model import Status
 from gateway.routing import RoutingTable
-from gateway.store.contract import RECEIPT, Esme, LogChunk, Mailbox, ReceiptNews, Submission
+from gateway.store.messages import Esme, Submission
+from gateway.store.records import RECEIPT, LogChunk, Mailbox, ReceiptNews
 from protocol import constants as c
 from protocol.outbound import HEADER
 from protocol.pdu import BindTransceiver, encode

@@ -14,7 +14,7 @@ import msgspec
 
 from config.settings import Account
 from gateway.model import Category, Priority, Status
-from gateway.store.contract import Content, Esme, Ineligible, NewMessage, RawPart, Tlv
+from gateway.store.messages import Content, Esme, Ineligible, NewMessage, RawPart, Tlv
 from protocol.transliterate import Change
 
 

@@ -24,7 +24,7 @@ from gateway import ids
 from gateway.commands.configuration import CONFIG, settings_from
 from gateway.ingress.http.auth import digest_of, make_key, prefix_of
 from gateway.ingress.smpp.logins import make_hash
-from gateway.store.contract import ApiKey
+from gateway.store.records import ApiKey
 from gateway.store.sqlite import keys as table
 from gateway.store.sqlite import schema
 

@@ -28,7 +28,7 @@ from gateway.dispatch.throttle import Pace, Throttle
 from gateway.dispatch.verdict import LONGEST_HOLD, given_back, unsendable
 from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics
-from gateway.store.contract import Content, Leased
+from gateway.store.messages import Content, Leased
 from gateway.tally import Tally
 from protocol.events import Event
 

@@ -26,7 +26,8 @@ from gateway.dispatch.shares import Shares, Taker
 from gateway.errors import StoreUnavailable
 from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics
-from gateway.store.contract import Demand, Lease, Store
+from gateway.store.contract import Store
+from gateway.store.messages import Demand, Lease
 
 HEARTBEAT: Final = 1.0
 """Seconds between looks at the store without being told: a lost wake-up costs a second and not a

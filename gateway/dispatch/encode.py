@@ -26,7 +26,7 @@ from gateway.dispatch.outgoing import Body, Outgoing
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.raw import RawFrame, raw_frames
 from gateway.dispatch.tlvs import TlvNames, UnfitTlvs
-from gateway.store.contract import Content, Leased
+from gateway.store.messages import Content, Leased
 from gateway.template import compile_template
 from protocol import gsm7, times
 from protocol.address import address

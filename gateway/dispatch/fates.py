@@ -20,7 +20,7 @@ from gateway.dispatch.statuses import UNKNOWN_STATUS
 from gateway.dispatch.throttle import Pace, Throttle
 from gateway.dispatch.verdict import SEVERITY, judge
 from gateway.model import Status
-from gateway.store.contract import LateAnswer, Leased, Outcome, Sent, Settled
+from gateway.store.messages import LateAnswer, Leased, Outcome, Sent, Settled
 from gateway.tally import Tally
 from protocol import constants as c
 from protocol.events import (

@@ -14,7 +14,7 @@ from gateway.dispatch.lanes import ORDER, parse
 from gateway.dispatch.link import Link
 from gateway.dispatch.outgoing import Body, Context, Outgoing, body_of, context_of
 from gateway.dispatch.throttle import Throttle
-from gateway.store.contract import Leased
+from gateway.store.messages import Leased
 
 
 class Feed:

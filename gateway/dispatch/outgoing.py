@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.store.contract import Leased
+from gateway.store.messages import Leased
 
 Body = tuple[bytes, ...]
 """An encoded submit_sm body in pieces, as `Connection.send_many` joins them."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from gateway.store.contract import RawPart
+from gateway.store.messages import RawPart
 from protocol import gsm7, udh
 from protocol.constants import ESM_CLASS_UDHI
 from protocol.errors import PduError

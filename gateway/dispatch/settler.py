@@ -16,7 +16,8 @@ from typing import Final
 from gateway import metrics as m
 from gateway.errors import StoreUnavailable
 from gateway.metrics import Metrics
-from gateway.store.contract import LateAnswer, Sent, Settled, Store
+from gateway.store.contract import Store
+from gateway.store.messages import LateAnswer, Sent, Settled
 
 MOST_KEPT: Final = 50_000
 """Messages whose results are in memory before leasing stops: a second's worth at full speed. What

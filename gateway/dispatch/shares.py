@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.dispatch.lanes import Routes, parse
-from gateway.store.contract import Leased
+from gateway.store.messages import Leased
 
 CREDIT: Final = 100.0
 """How far (PDUs per unit of weight) a carrier's clock may lag. A carrier that could not take its

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from config.settings import TLV_KINDS, Carrier, CarrierTlv
-from gateway.store.contract import Tlv
+from gateway.store.messages import Tlv
 from protocol.errors import UsageError
 from protocol.tlv import OCTET_STRING, TLV_BY_TAG, Tlvs, encode_text
 

@@ -17,7 +17,7 @@ from gateway.dispatch.lanes import Routes, parse
 from gateway.dispatch.outgoing import Outgoing
 from gateway.dispatch.profile import Profile
 from gateway.model import OnUnknown, Status
-from gateway.store.contract import Leased, Outcome, Settled
+from gateway.store.messages import Leased, Outcome, Settled
 from protocol.constants import status_name
 
 LONGEST_HOLD: Final = 1.0

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from gateway import ids
-from gateway.store.contract import Delivery
+from gateway.store.records import Delivery
 
 STATUS: Final = "message.status"
 STATUS_BATCH: Final = "message.status_batch"

@@ -12,7 +12,7 @@ from typing import Final
 
 from config.settings import Account, WebhookEndpoint
 from gateway.errors import ConfigError
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 
 ROTATION: Final = 86_400 * 1_000_000
 """µs both secrets sign after the configuration changed one: a day to deploy it on the other

@@ -37,14 +37,14 @@ from gateway.metrics import (
     WEBHOOK_SECONDS,
     Metrics,
 )
-from gateway.store.contract import Delivered, Delivery, DeliveryState, Webhook
+from gateway.store.records import Delivered, Delivery, DeliveryState, Webhook
 
 logger = logging.getLogger(__name__)
 
 SECOND: Final = 1_000_000
 
 MOST_EVENTS: Final = 500
-"""Events of one batched delivery, as the store cuts them (contract.Delivery)."""
+"""Events of one batched delivery, as the store cuts them (records.Delivery)."""
 
 AHEAD: Final = 24
 """Deliveries in memory for each POST that may be under way: the next ones are there when one

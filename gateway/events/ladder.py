@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.contract import DeliveryState
+from gateway.store.records import DeliveryState
 
 RUNGS: Final = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before each try: the schedule Standard Webhooks recommends."""

@@ -23,7 +23,7 @@ from gateway import metrics as m
 from gateway.errors import AldisError
 from gateway.events.ports import CallLater, MailStore, Receivers
 from gateway.events.telling import TYPES, Bodies, Teller
-from gateway.store.contract import Mailbox as Position
+from gateway.store.records import Mailbox as Position
 from gateway.tally import Tally
 from protocol import constants as c
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from gateway.store.contract import Delivered, Delivery, LogChunk, Mailbox, Webhook
+from gateway.store.records import Delivered, Delivery, LogChunk, Mailbox, Webhook
 
 Clock = Callable[[], int]
 """UTC microseconds."""

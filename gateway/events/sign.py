@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 
 PREFIX: Final = "whsec_"
 """Says what the string is, so that a leaked one can be recognised by scanners."""

@@ -23,7 +23,7 @@ from gateway.events.endpoint import Endpoint, Shared, headers_of
 from gateway.events.ports import CallLater, Clock, Outbox
 from gateway.events.post import Poster
 from gateway.metrics import TASK_ERRORS, Metrics
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 
 logger = logging.getLogger(__name__)
 

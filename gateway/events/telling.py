@@ -21,7 +21,8 @@ import msgspec
 from config.settings import Account, SmppLogin
 from gateway import ids
 from gateway.model import FINAL, Status
-from gateway.store.contract import RECEIPT, Esme, LogChunk, ReceiptNews
+from gateway.store.messages import Esme
+from gateway.store.records import RECEIPT, LogChunk, ReceiptNews
 from protocol import constants as c
 from protocol.address import address
 from protocol.errors import UsageError

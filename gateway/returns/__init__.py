@@ -18,7 +18,7 @@ from gateway.metrics import INBOUND, RECEIPT_DELAY, RECEIPTS, RETURNS_REFUSED, M
 from gateway.returns.id_form import IdForm
 from gateway.returns.inbound import inbound_part
 from gateway.returns.reading import Reading, read
-from gateway.store.contract import InboundMessage, InboundPart, ReceiptFates, Receipts
+from gateway.store.messages import InboundMessage, InboundPart, ReceiptFates, Receipts
 from protocol import constants as c
 from protocol.coding import codecs_by_data_coding
 from protocol.pdu import AlertNotification, DataSm, DeliverSm, Pdu

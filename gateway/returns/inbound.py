@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.store.contract import InboundPart
+from gateway.store.messages import InboundPart
 from protocol import udh, user_data
 
 MESSAGE_PAYLOAD: Final = 0x0424

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.returns.meaning import meaning
-from gateway.store.contract import News
+from gateway.store.messages import News
 from protocol.receipt import (
     MESSAGE_PAYLOAD,
     OUTCOMES,

@@ -21,7 +21,7 @@ from gateway.dispatch.profile import Profile
 from gateway.errors import StoreUnavailable
 from gateway.metrics import Metrics
 from gateway.model import Encoding, OnUnknown, Status
-from gateway.store.contract import (
+from gateway.store.messages import (
     Content,
     Demand,
     LateAnswer,

@@ -7,7 +7,7 @@ import pytest
 from bench.smsc import SILENT, SimulatedSmsc
 from config.settings import Carrier, Duration, Route, RouteCarrier, StatusRule
 from gateway.model import Status
-from gateway.store.contract import Outcome
+from gateway.store.messages import Outcome
 from protocol import constants as c
 from protocol.message_id import canonical
 from protocol.pdu import Outbind, SubmitSm, SubmitSmResp

@@ -8,7 +8,7 @@ import pytest
 from config.settings import Carrier, TonNpi
 from gateway.dispatch.encode import Encoder, References
 from gateway.dispatch.profile import Profile
-from gateway.store.contract import Content, Leased
+from gateway.store.messages import Content, Leased
 from protocol import constants as c
 from protocol import gsm7
 from protocol.pdu import SubmitSm, decode

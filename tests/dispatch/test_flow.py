@@ -10,7 +10,7 @@ import pytest
 from config.settings import Duration, Route, RouteCarrier
 from gateway.errors import ConfigError
 from gateway.model import Status
-from gateway.store.contract import Outcome
+from gateway.store.messages import Outcome
 from tests.dispatch.conftest import Smsc, Start, World, carrier, settings, utc_now
 
 MANY = list(range(46700000000, 46700000300))

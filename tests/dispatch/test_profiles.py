@@ -14,7 +14,7 @@ from config.settings import Settings
 from gateway.dispatch.profile import Profile
 from gateway.model import Encoding, Status
 from gateway.returns import Returns
-from gateway.store.contract import Content, NewMessage, Submission, Tlv
+from gateway.store.messages import Content, NewMessage, Submission, Tlv
 from protocol import constants as c
 from protocol import gsm7
 from protocol.pdu import Pdu, SubmitSm

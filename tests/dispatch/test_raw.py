@@ -4,7 +4,7 @@ import pytest
 
 from config.settings import CarrierTlv
 from gateway.model import Encoding, Status
-from gateway.store.contract import Content, NewMessage, RawPart, Submission, Tlv
+from gateway.store.messages import Content, NewMessage, RawPart, Submission, Tlv
 from protocol import gsm7
 from tests.dispatch.conftest import Smsc, Start, carrier, settings, utc_now
 from tests.dispatch.test_encode import content, encoder, leased, pdus, refusal

@@ -5,7 +5,7 @@ from collections import Counter
 from config.settings import Route, RouteCarrier
 from gateway.dispatch.lanes import Routes
 from gateway.dispatch.shares import Shares, Taker
-from gateway.store.contract import Leased
+from gateway.store.messages import Leased
 
 LANES = ("main/bulk",)
 

@@ -6,7 +6,7 @@ import pytest
 
 from config.settings import CarrierTlv, Route, RouteCarrier
 from gateway.model import Status
-from gateway.store.contract import Outcome, Tlv
+from gateway.store.messages import Outcome, Tlv
 from protocol.pdu import SubmitSm
 from tests.dispatch.conftest import Smsc, Start, carrier, settings
 from tests.dispatch.test_encode import content, encoder, leased, pdus, refusal

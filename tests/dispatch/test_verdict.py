@@ -10,7 +10,7 @@ from gateway.dispatch.outgoing import Outgoing
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.verdict import judge
 from gateway.model import Status
-from gateway.store.contract import Leased, Outcome, Settled
+from gateway.store.messages import Leased, Outcome, Settled
 from protocol import constants as c
 
 AT = 1_700_000_000_000_000

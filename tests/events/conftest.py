@@ -23,18 +23,16 @@ from gateway.events import Events
 from gateway.events.sign import new_secret
 from gateway.metrics import Metrics, Row
 from gateway.model import OnUnknown, Status
-from gateway.store.contract import (
+from gateway.store.messages import (
     Content,
-    Delivered,
-    Delivery,
     Demand,
     InboundPart,
     NewMessage,
     Outcome,
     Settled,
     Submission,
-    Webhook,
 )
+from gateway.store.records import Delivered, Delivery, Webhook
 from gateway.store.sqlite import SqliteStore
 
 SECOND = 1_000_000

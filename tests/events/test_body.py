@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from gateway.events.body import delivery_id, envelope, event_type, test_envelope
-from gateway.store.contract import Delivery, DeliveryState
+from gateway.store.records import Delivery, DeliveryState
 
 test_envelope.__test__ = False  # type: ignore[attr-defined]
 CREATED = 1_800_000_000_000_001

@@ -9,7 +9,7 @@ from config.settings import Account, WebhookEndpoint
 from gateway.errors import ConfigError
 from gateway.events.configured import ROTATION, changes, stable_id
 from gateway.events.sign import new_secret
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 
 SECRET = new_secret()
 URL = "https://c.example/hook"

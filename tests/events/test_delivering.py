@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Verifier
 
 from gateway.events.sign import new_secret
 from gateway.metrics import WEBHOOK_DEAD, WEBHOOK_EVENTS, WEBHOOK_POSTS
-from gateway.store.contract import DeliveryState
+from gateway.store.records import DeliveryState
 
 from .conftest import PATIENCE, SECOND, Customer, Gateway, Got, MovedClock
 

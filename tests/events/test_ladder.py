@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.events.ladder import LIFE, RUNGS, judge
-from gateway.store.contract import DeliveryState
+from gateway.store.records import DeliveryState
 
 NOW = 1_800_000_000_000_000
 """2027-01-15T08:00:00Z, a Friday"""

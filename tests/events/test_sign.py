@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from gateway.events.sign import key_of, keys_of, new_secret, signature
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 
 VECTOR = {
     # https://github.com/standard-webhooks/standard-webhooks, libraries' common test vector

@@ -22,7 +22,7 @@ from gateway.link import MOST_UNREAD
 from gateway.metrics import Metrics
 from gateway.model import OnUnknown, Status
 from gateway.returns import Returns
-from gateway.store.contract import Settled
+from gateway.store.messages import Settled
 from gateway.tally import Tally
 from tests.dispatch.conftest import WatchedStore, carrier, settings, utc_now
 from tests.hostile.customer import Server

@@ -10,7 +10,7 @@ import pytest
 from config.settings import Account, Key, Settings
 from gateway.errors import ConfigError
 from gateway.ingress.http.auth import TTL, Keyring, digest_of, make_key, prefix_of
-from gateway.store.contract import ApiKey
+from gateway.store.records import ApiKey
 from tests.ingress.client import KEY, Client
 from tests.ingress.conftest import ADMIN, NETWORKED, NOW, READER, SECOND, Rig
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.ingress.http.gather import UNDER_WAY
-from gateway.store.contract import StoredAnswer, Submission
+from gateway.store.messages import StoredAnswer, Submission
 from tests.ingress.client import Client, Reply
 from tests.ingress.conftest import Rig
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.admission.numbering import Numbering
-from gateway.store.contract import OptOut, StoredAnswer, Submission
+from gateway.store.messages import OptOut, StoredAnswer, Submission
 from tests.ingress.client import Client, Reply
 from tests.ingress.conftest import NOW, OTHER, Rig
 

@@ -8,7 +8,8 @@ from msgspec import structs
 
 from gateway.errors import Busy, StoreUnavailable
 from gateway.ingress.http.limits import TokenBucket
-from gateway.store.contract import Demand, MessageView
+from gateway.store.messages import Demand
+from gateway.store.records import MessageView
 from tests.ingress.client import Client
 from tests.ingress.conftest import NOW, OTHER, READER, SECOND, Rig
 

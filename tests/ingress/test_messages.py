@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway import ids
 from gateway.model import Status
-from gateway.store.contract import Demand
+from gateway.store.messages import Demand
 from tests.ingress.client import Client
 from tests.ingress.conftest import NOW, OTHER, SECOND, Rig
 

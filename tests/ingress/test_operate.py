@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.store.contract import InboundPart
+from gateway.store.messages import InboundPart
 from tests.ingress.client import Client
 from tests.ingress.conftest import ADMIN, NOW, SECOND, Rig, carrier
 

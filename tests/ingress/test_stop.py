@@ -14,7 +14,7 @@ import pytest
 from config.settings import Tls
 from gateway.admission.numbering import Numbering
 from gateway.ingress.http import exports, server
-from gateway.store.contract import StoredAnswer, Submission
+from gateway.store.messages import StoredAnswer, Submission
 from tests.ingress.client import KEY, Client, Reply
 from tests.ingress.conftest import Rig
 

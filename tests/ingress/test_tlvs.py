@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.model import LANE_CLASSES
-from gateway.store.contract import Demand, Tlv
+from gateway.store.messages import Demand, Tlv
 from protocol.tlv import SPOKEN_FOR, TLV_BY_TAG
 from tests.ingress.client import Client
 from tests.ingress.conftest import Rig

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.store.contract import StoredAnswer, Submission
+from gateway.store.messages import StoredAnswer, Submission
 from tests.ingress.client import Client, Reply
 from tests.ingress.conftest import Rig
 

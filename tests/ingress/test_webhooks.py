@@ -13,7 +13,7 @@ from config.settings import Webhooks
 from gateway import ids
 from gateway.admission.numbering import Numbering
 from gateway.ingress.http.webhooks import check_url
-from gateway.store.contract import Delivered, DeliveryState, Webhook
+from gateway.store.records import Delivered, DeliveryState, Webhook
 from tests.ingress.client import Client
 from tests.ingress.conftest import NOW, OTHER, SECOND, Rig
 

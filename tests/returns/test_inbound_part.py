@@ -11,7 +11,7 @@ from config.settings import Carrier, LanguageName
 from gateway.metrics import Metrics
 from gateway.returns import Returns
 from gateway.returns.inbound import inbound_part
-from gateway.store.contract import InboundMessage, InboundPart
+from gateway.store.messages import InboundMessage, InboundPart
 from gateway.store.sqlite.joining import Joiner
 from protocol import gsm7
 from protocol.coding import codecs_by_data_coding

@@ -13,16 +13,8 @@ from gateway.errors import StoreUnavailable
 from gateway.metrics import INBOUND, RECEIPT_DELAY, RECEIPTS, RETURNS_REFUSED, Metrics, Row
 from gateway.model import OnUnknown, Status
 from gateway.returns import Returns
-from gateway.store.contract import (
-    Content,
-    Demand,
-    Leased,
-    MessageView,
-    NewMessage,
-    Outcome,
-    Settled,
-    Submission,
-)
+from gateway.store.messages import Content, Demand, Leased, NewMessage, Outcome, Settled, Submission
+from gateway.store.records import MessageView
 from gateway.store.sqlite import SqliteStore
 from protocol import constants as c
 from protocol.pdu import AlertNotification, DataSm, DeliverSm, Pdu, SubmitSm

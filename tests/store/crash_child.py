@@ -15,7 +15,7 @@ from pathlib import Path
 from workbench import SECOND, Bench
 
 from gateway.model import Status
-from gateway.store.contract import Outcome, Settled, WaitingPart
+from gateway.store.messages import Outcome, Settled, WaitingPart
 
 
 def tell(kind: str, ids: list[int]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.ids import IdSource
 from gateway.model import Status
-from gateway.store.contract import Delivery
+from gateway.store.records import Delivery
 from gateway.store.sqlite.deliveries import take
 from gateway.store.sqlite.event_log import EventLog
 from gateway.store.sqlite.log_reading import prepare

@@ -12,7 +12,7 @@ from workbench import DAY, HOUR, SECOND, START, Bench
 from gateway.errors import Busy
 from gateway.metrics import STORE_COMMITS
 from gateway.model import BatchState, Status
-from gateway.store.contract import Content, Ineligible, Outcome, StoredAnswer
+from gateway.store.messages import Content, Ineligible, Outcome, StoredAnswer
 
 
 async def test_a_message_is_on_disk_as_it_was_given(bench: Bench):

@@ -18,18 +18,17 @@ from workbench import DAY, HOUR, SECOND, Bench
 from config.settings import Duration
 from gateway.ids import decode
 from gateway.model import FINAL, TRANSITIONS, BatchState, Status
-from gateway.store.contract import (
-    RECEIPT,
+from gateway.store.messages import (
     Content,
     Esme,
     LateAnswer,
     Leased,
     OptOut,
     Outcome,
-    ReceiptNews,
     Replacement,
     Settled,
 )
+from gateway.store.records import RECEIPT, ReceiptNews
 
 ENDS = [
     (Outcome.SENT, Status.SENT), (Outcome.RETRY, Status.QUEUED), (Outcome.FAILED, Status.FAILED),

@@ -8,7 +8,7 @@ import pytest
 from database import HOUR, NOW, SECOND, Database, next_deliveries
 from test_webhooks import endpoint
 
-from gateway.store.contract import Delivered, DeliveryState
+from gateway.store.records import Delivered, DeliveryState
 from gateway.store.sqlite.deliveries import (
     deliveries,
     due_deliveries,

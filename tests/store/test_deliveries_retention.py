@@ -6,7 +6,7 @@ import pytest
 from database import HOUR, NOW, Database, next_deliveries
 from test_webhooks import endpoint
 
-from gateway.store.contract import RECEIPT, Delivered, DeliveryState
+from gateway.store.records import RECEIPT, Delivered, DeliveryState
 from gateway.store.sqlite.deliveries import (
     deliveries,
     due_deliveries,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from database import HOUR, NOW, Database
 
-from gateway.store.contract import StoredAnswer
+from gateway.store.messages import StoredAnswer
 from gateway.store.sqlite.idempotency import answered, prune
 
 SCOPE = "POST /v1/messages"

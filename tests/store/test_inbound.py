@@ -10,7 +10,7 @@ from test_inbound_joining import part
 
 from gateway.ids import encode
 from gateway.model import Status
-from gateway.store.contract import InboundMessage, InboundPart
+from gateway.store.messages import InboundMessage, InboundPart
 from gateway.store.sqlite import inbound as module
 from gateway.store.sqlite.inbound import expire, inbound, inbound_messages, prune
 from gateway.store.sqlite.joining import JOIN_WITHIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.store.contract import InboundPart
+from gateway.store.messages import InboundPart
 from gateway.store.sqlite.joining import (
     GROUPS_PER_SOURCE,
     JOIN_WITHIN,

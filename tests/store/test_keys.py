@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from database import NOW, Database
 
-from gateway.store.contract import ApiKey
+from gateway.store.records import ApiKey
 from gateway.store.sqlite.keys import key, keys, put_key
 
 

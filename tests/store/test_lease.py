@@ -12,7 +12,7 @@ from workbench import HOUR, SECOND, START, Bench
 
 from gateway.metrics import FINISHED, QUEUE_AGE
 from gateway.model import BatchState, Status
-from gateway.store.contract import Demand, OptOut
+from gateway.store.messages import Demand, OptOut
 from gateway.store.sqlite.sources import shares
 
 

@@ -8,7 +8,8 @@ import pytest
 from workbench import DAY, HOUR, SECOND, Bench
 
 from gateway.metrics import SMPP_LOST
-from gateway.store.contract import RECEIPT, InboundPart, LogChunk, Mailbox
+from gateway.store.messages import InboundPart
+from gateway.store.records import RECEIPT, LogChunk, Mailbox
 
 INBOUND = "message.inbound"
 

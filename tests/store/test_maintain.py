@@ -7,7 +7,8 @@ from workbench import DAY, HOUR, SECOND, Bench
 
 from gateway.metrics import ORPHANS, PRUNED
 from gateway.model import BatchState, Status
-from gateway.store.contract import InboundPart, MessageFilter
+from gateway.store.messages import InboundPart
+from gateway.store.records import MessageFilter
 from gateway.store.sqlite import expire, number_index, retention
 
 

@@ -6,7 +6,7 @@ import pytest
 from workbench import Bench
 
 from gateway.model import Status
-from gateway.store.contract import OptOut
+from gateway.store.messages import OptOut
 from gateway.store.sqlite import number_index
 
 N = 79160000001

@@ -9,7 +9,8 @@ from database import HOUR, NOW, Database
 
 from gateway.errors import REASONS
 from gateway.model import BatchState, Status
-from gateway.store.contract import Ineligible, PartView
+from gateway.store.messages import Ineligible
+from gateway.store.records import PartView
 from gateway.store.sqlite.queries import batch, batches, ineligible, messages
 
 

@@ -11,15 +11,8 @@ from workbench import DAY, HOUR, START, Bench
 
 from gateway.metrics import WEBHOOK_LOST
 from gateway.model import BatchState, Status
-from gateway.store.contract import (
-    ApiKey,
-    Delivered,
-    DeliveryState,
-    InboundMessage,
-    MessageFilter,
-    StoredAnswer,
-    Webhook,
-)
+from gateway.store.messages import InboundMessage, StoredAnswer
+from gateway.store.records import ApiKey, Delivered, DeliveryState, MessageFilter, Webhook
 from gateway.store.sqlite import number_index
 
 HOOK = Webhook(1, "shop", "https://shop.example/", [], True, "whsec_x", START)

@@ -8,7 +8,8 @@ import base64
 from workbench import HOUR, SECOND, Bench
 
 from gateway.model import OnUnknown, Status
-from gateway.store.contract import RECEIPT, Content, Demand, Esme, MessageFilter, RawPart
+from gateway.store.messages import Content, Demand, Esme, RawPart
+from gateway.store.records import RECEIPT, MessageFilter
 from gateway.store.sqlite import contents
 from gateway.store.sqlite.contents import Contents
 

@@ -8,19 +8,8 @@ from workbench import DAY, SECOND, Bench
 
 from gateway.metrics import FINISHED
 from gateway.model import OnUnknown, Status
-from gateway.store.contract import (
-    RECEIPT,
-    Content,
-    Esme,
-    News,
-    OptOut,
-    Outcome,
-    RawPart,
-    ReceiptNews,
-    Receipts,
-    Sent,
-    Webhook,
-)
+from gateway.store.messages import Content, Esme, News, OptOut, Outcome, RawPart, Receipts, Sent
+from gateway.store.records import RECEIPT, ReceiptNews, Webhook
 
 DELIVERED, UNDELIVERED, SENT = Status.DELIVERED, Status.UNDELIVERED, Status.SENT
 _news = msgspec.json.Decoder(list[ReceiptNews])

@@ -10,7 +10,7 @@ from workbench import SECOND, Bench, ReceiptFate, ReceiptNews
 
 from gateway.metrics import FINISHED, ILLEGAL_TRANSITIONS
 from gateway.model import Status
-from gateway.store.contract import Outcome, Settled
+from gateway.store.messages import Outcome, Settled
 from gateway.store.sqlite import correlation
 
 D, E, U, F, R = (

@@ -13,7 +13,7 @@ from workbench import HOUR, Bench
 from gateway.errors import StoreUnavailable
 from gateway.metrics import FINISHED
 from gateway.model import OnUnknown, Status
-from gateway.store.contract import Recovered
+from gateway.store.records import Recovered
 
 
 async def test_leases_are_resent_or_given_up_as_the_policy_says(bench: Bench):

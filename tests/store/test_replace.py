@@ -6,7 +6,7 @@ import pytest
 from workbench import DAY, HOUR, SECOND, Bench
 
 from gateway.model import Status
-from gateway.store.contract import Content, Demand, Esme, Outcome, Replacement
+from gateway.store.messages import Content, Demand, Esme, Outcome, Replacement
 
 QUEUED, SCHEDULED, HELD, NIGHT = (
     Status.QUEUED, Status.SCHEDULED, Status.HELD_MODERATION, Status.HELD_QUIET,

@@ -8,7 +8,7 @@ import pytest
 from workbench import Bench
 
 from gateway.errors import StoreTooNew
-from gateway.store.contract import WaitingPart
+from gateway.store.messages import WaitingPart
 from gateway.store.sqlite import schema
 
 

@@ -9,7 +9,7 @@ import pytest
 from database import HOUR, NOW, Database
 
 from gateway.model import Status
-from gateway.store.contract import MessageFilter, MessageView
+from gateway.store.records import MessageFilter, MessageView
 from gateway.store.sqlite import search
 from gateway.store.sqlite.search import BatchWalk, Search
 

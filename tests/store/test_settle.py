@@ -8,7 +8,7 @@ from workbench import HOUR, SECOND, Bench
 from gateway.ids import decode
 from gateway.metrics import FINISHED, ILLEGAL_TRANSITIONS
 from gateway.model import IllegalTransition, Status
-from gateway.store.contract import LateAnswer, Outcome, Sent, Settled
+from gateway.store.messages import LateAnswer, Outcome, Sent, Settled
 
 
 async def test_sent_is_told_and_the_parts_are_known(bench: Bench):

@@ -8,7 +8,7 @@ import pytest
 from workbench import DAY, HOUR, SECOND, Bench
 
 from gateway.errors import StoreUnavailable
-from gateway.store.contract import WaitingPart
+from gateway.store.messages import WaitingPart
 
 
 def parts(bench: Bench, count: int, account: str = "shop") -> list[WaitingPart]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from database import NOW, Database, next_deliveries
 
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 from gateway.store.sqlite.deliveries import deliveries
 from gateway.store.sqlite.webhooks import delete_webhook, put_webhook, webhooks
 

@@ -15,7 +15,7 @@ from workbench import SECOND, Bench
 from gateway.errors import StoreUnavailable
 from gateway.metrics import STORE_COMMITS, STORE_ERRORS, Metrics
 from gateway.model import Status
-from gateway.store.contract import OptOut
+from gateway.store.messages import OptOut
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.checkpoint import Checkpointer
 from gateway.store.sqlite.schema import open_reader, open_writer

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from config.settings import Duration, StoreSettings
 from gateway.metrics import Metrics, Row
 from gateway.model import BatchState, OnUnknown, Status
-from gateway.store.contract import (
+from gateway.store.messages import (
     Content,
     Demand,
     Idempotency,

@@ -14,7 +14,7 @@ from gateway.ingress.http.shapes import Options, Recipient
 from gateway.ingress.http.tlvs import tlvs_of
 from gateway.ingress.http.values import microseconds
 from gateway.model import Category, Priority
-from gateway.store.contract import BatchView
+from gateway.store.records import BatchView
 
 
 def ask_for(call: Call, options: Options, text: str, seen: SeenNumbers | None = None) -> Ask:

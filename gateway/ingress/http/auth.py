@@ -21,7 +21,8 @@ from gateway.errors import ConfigError
 from gateway.ingress.http.limits import TokenBucket
 from gateway.ingress.http.ports import Clock
 from gateway.ingress.http.problem import Problem
-from gateway.store.contract import ApiKey, Store
+from gateway.store.contract import Store
+from gateway.store.records import ApiKey
 
 TTL: Final = 10_000_000
 """How long an answer of the store is trusted, µs: a key revoked on another node dies within it."""

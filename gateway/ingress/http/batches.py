@@ -22,7 +22,8 @@ from gateway.ingress.http.problem import Problem, field_problem
 from gateway.ingress.http.shapes import MAX_RECIPIENTS, BatchRequest, Recipient
 from gateway.ingress.http.views import batch_out, batch_stats, ineligible_out
 from gateway.model import BatchState
-from gateway.store.contract import BatchView, NewBatch, Submission
+from gateway.store.messages import NewBatch, Submission
+from gateway.store.records import BatchView
 
 PAGE: Final = frozenset({"limit", "cursor"})
 

@@ -22,7 +22,8 @@ from gateway.ingress.http.gather import Gathering
 from gateway.ingress.http.idempotency import Claim
 from gateway.ingress.http.problem import Problem, busy_problem
 from gateway.ingress.http.tally import Tally
-from gateway.store.contract import Idempotency, Store, StoredAnswer
+from gateway.store.contract import Store
+from gateway.store.messages import Idempotency, StoredAnswer
 
 T = TypeVar("T")
 

@@ -18,7 +18,8 @@ from gateway.draft import Ask, Draft, content, new_messages
 from gateway.ingress.http.idempotency import Claim
 from gateway.ingress.http.ports import Clock
 from gateway.ingress.http.views import draft_accepted
-from gateway.store.contract import Store, StoredAnswer, Submission
+from gateway.store.contract import Store
+from gateway.store.messages import StoredAnswer, Submission
 
 LIST: Final = 1_000
 """Messages in one list; as an upload's."""

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final
 
 from gateway.ingress.http.problem import Problem
-from gateway.store.contract import Idempotency, StoredAnswer
+from gateway.store.messages import Idempotency, StoredAnswer
 
 LONGEST: Final = 255
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\Z")

@@ -19,7 +19,8 @@ from gateway.ingress.http.problem import Problem, reason_problem
 from gateway.ingress.http.shapes import MessageRequest
 from gateway.ingress.http.views import message_out, status_name
 from gateway.model import WAITING, Status
-from gateway.store.contract import MessageFilter, MessageView, StoredAnswer
+from gateway.store.messages import StoredAnswer
+from gateway.store.records import MessageFilter, MessageView
 
 SEARCH: Final = frozenset(
     {"client_ref", "to", "batch", "status", "from_time", "to_time", "limit", "cursor"}

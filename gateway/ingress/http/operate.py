@@ -18,7 +18,8 @@ from gateway.ingress.http.ports import CarrierStatus
 from gateway.ingress.http.problem import field_problem
 from gateway.ingress.http.shapes import KeyRequest, OptOutRequest
 from gateway.ingress.http.views import inbound_out, key_out
-from gateway.store.contract import ApiKey, OptOut
+from gateway.store.messages import OptOut
+from gateway.store.records import ApiKey
 
 PAGE: Final = frozenset({"limit", "cursor"})
 KEYS: Final = frozenset({"account"})

@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.ingress.http.problem import Problem, field_problem
 from gateway.ingress.http.shapes import TlvRequest
-from gateway.store.contract import Tlv
+from gateway.store.messages import Tlv
 from protocol.tlv import SPOKEN_FOR, TLV_BY_TAG
 
 _NAMES: Final = frozenset(TLV_BY_TAG[tag].name for tag in SPOKEN_FOR)

@@ -25,7 +25,8 @@ from gateway.ingress.http.lines import Csv, Ndjson, Parsed, Reader
 from gateway.ingress.http.problem import Problem, UploadProgress, problem_for
 from gateway.ingress.http.shapes import Recipient
 from gateway.model import BatchState
-from gateway.store.contract import BatchView, Submission
+from gateway.store.messages import Submission
+from gateway.store.records import BatchView
 
 LIST: Final = 1_000
 """Recipients in one transaction: enough to make its fixed costs vanish, 10 ms of work."""

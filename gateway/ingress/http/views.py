@@ -17,7 +17,8 @@ from gateway.errors import REASONS
 from gateway.ingress.http import answers as a
 from gateway.ingress.http.values import instant, maybe_instant
 from gateway.model import ENCODING_NAMES, FINAL, STATUS_NAMES, Status
-from gateway.store import contract as c
+from gateway.store import records as c
+from gateway.store.messages import InboundMessage, Ineligible
 from gateway.template import compile_template
 
 CHANGES: Final = 100
@@ -111,7 +112,7 @@ def message_out(view: c.MessageView) -> a.MessageOut:
     )
 
 
-def ineligible_out(one: c.Ineligible) -> a.IneligibleOut:
+def ineligible_out(one: Ineligible) -> a.IneligibleOut:
     """A recipient that cannot be served."""
     return a.IneligibleOut(one.position, one.to, reason_out(one.code, one.detail), one.client_ref)
 
@@ -189,7 +190,7 @@ def delivery_out(view: c.Delivery) -> a.DeliveryOut:
     )
 
 
-def inbound_out(view: c.InboundMessage) -> a.InboundOut:
+def inbound_out(view: InboundMessage) -> a.InboundOut:
     """A reply."""
     return a.InboundOut(
         ids.encode("inb", view.id),

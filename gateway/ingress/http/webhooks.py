@@ -22,7 +22,7 @@ from gateway.ingress.http.decode import decoder, refuse_nul
 from gateway.ingress.http.problem import Problem, field_problem, parameter_problem
 from gateway.ingress.http.shapes import ReplayRequest, WebhookPatch, WebhookRequest
 from gateway.ingress.http.views import delivery_out, webhook_out
-from gateway.store.contract import DeliveryState, Webhook
+from gateway.store.records import DeliveryState, Webhook
 
 DELIVERIES: Final = frozenset({"state", "limit", "cursor"})
 ROTATION: Final = 24 * 3600 * 1_000_000

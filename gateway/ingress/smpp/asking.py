@@ -26,7 +26,7 @@ from gateway.ingress.smpp.reading import (
     recipient,
     text_of,
 )
-from gateway.store.contract import RawPart
+from gateway.store.messages import RawPart
 from protocol import constants as c
 from protocol.errors import PduError, SmppError
 from protocol.pdu import SubmitMulti

@@ -32,7 +32,7 @@ from gateway.ingress.smpp.ports import Clock, Store
 from gateway.ingress.smpp.present import replace_present
 from gateway.ingress.smpp.split import Split
 from gateway.model import BatchState
-from gateway.store.contract import NewBatch, Submission
+from gateway.store.messages import NewBatch, Submission
 from gateway.tally import Tally
 from protocol import constants as c
 from protocol.fields import UnsuccessSme

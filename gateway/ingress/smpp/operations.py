@@ -26,7 +26,7 @@ from gateway.ingress.smpp.ports import Clock, Store
 from gateway.ingress.smpp.present import replacement_of
 from gateway.ingress.smpp.reading import Key, Shape, recipient
 from gateway.model import FINAL, WAITING, BatchState, Category, Encoding, Status
-from gateway.store.contract import BatchView, MessageFilter, MessageView
+from gateway.store.records import BatchView, MessageFilter, MessageView
 from gateway.tally import Tally
 from protocol import constants as c
 from protocol import times

@@ -9,15 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gateway.model import BatchState
-from gateway.store.contract import (
-    BatchView,
-    MessageFilter,
-    MessageView,
-    Replacement,
-    StoredAnswer,
-    Submission,
-    WaitingPart,
-)
+from gateway.store.messages import Replacement, StoredAnswer, Submission, WaitingPart
+from gateway.store.records import BatchView, MessageFilter, MessageView
 
 Clock = Callable[[], int]
 """UTC microseconds."""

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from gateway.draft import Ask, Draft, content, vars_of
 from gateway.ingress.smpp.ports import Store
 from gateway.model import WAITING
-from gateway.store.contract import Content, MessageFilter, Replacement
+from gateway.store.messages import Content, Replacement
+from gateway.store.records import MessageFilter
 
 _STATUSES = [int(status) for status in WAITING]
 _MOST = 20

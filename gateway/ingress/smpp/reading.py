@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.ingress.smpp.logins import Login
 from gateway.model import Category, Priority
-from gateway.store.contract import Esme, RawPart, Tlv
+from gateway.store.messages import Esme, RawPart, Tlv
 from protocol import constants as c
 from protocol import times, udh, user_data
 from protocol.coding import codecs_by_data_coding, decode

@@ -27,7 +27,7 @@ from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ports import Clock, Store
 from gateway.ingress.smpp.reading import SAR, Place, Shape, raw_part, recipient, text_of_parts
 from gateway.model import Status
-from gateway.store.contract import RawPart, Submission, WaitingPart
+from gateway.store.messages import RawPart, Submission, WaitingPart
 from gateway.tally import Tally
 from protocol import constants as c
 from protocol.errors import PduError

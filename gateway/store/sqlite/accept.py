@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model import BatchState, Status
-from gateway.store.contract import StoredAnswer, Submission
+from gateway.store.messages import StoredAnswer, Submission
 from gateway.store.sqlite import told, transitions
 from gateway.store.sqlite.idempotency import KEPT
 from gateway.store.sqlite.memory import Memory

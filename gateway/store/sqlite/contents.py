@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.contract import Content
+from gateway.store.messages import Content
 from gateway.store.sqlite.packed import pack, unpack
 
 KEPT: Final = 4_096

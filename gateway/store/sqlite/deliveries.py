@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from gateway.ids import first_id_at
-from gateway.store.contract import Delivered, Delivery, DeliveryState
+from gateway.store.records import Delivered, Delivery, DeliveryState
 from gateway.store.sqlite.cutting import Cursor, Cut
 from gateway.store.sqlite.log_reading import Bodies, Prepared
 from gateway.store.sqlite.packed import pack, unpack

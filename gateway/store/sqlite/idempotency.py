@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from gateway.store.contract import StoredAnswer
+from gateway.store.messages import StoredAnswer
 from gateway.store.sqlite.names import ACCOUNT, Names
 
 KEPT: Final = 24 * 3600 * 1_000_000

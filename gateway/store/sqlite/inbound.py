@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.ids import encode, first_id_at
-from gateway.store.contract import InboundMessage, InboundPart
+from gateway.store.messages import InboundMessage, InboundPart
 from gateway.store.sqlite.event_log import EventLog
 from gateway.store.sqlite.joining import JOIN_WITHIN, Group, Joiner, Key, Source, Whole, sources
 from gateway.store.sqlite.linking import Links, phone

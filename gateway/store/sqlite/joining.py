@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.contract import InboundPart
+from gateway.store.messages import InboundPart
 from protocol.halves import join
 
 JOIN_WITHIN: Final = 30 * 60 * 1_000_000

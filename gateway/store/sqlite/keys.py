@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.contract import ApiKey
+from gateway.store.records import ApiKey
 from gateway.store.sqlite.packed import pack, unpack
 
 _keys: Final = msgspec.json.Decoder(list[ApiKey])

@@ -15,7 +15,7 @@ import msgspec
 from gateway.ids import COUNTER_BITS, EPOCH_MS, NODE_BITS
 from gateway.metrics import QUEUE_AGE
 from gateway.model import Status
-from gateway.store.contract import Content, Demand, Lease, Leased
+from gateway.store.messages import Content, Demand, Lease, Leased
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import CARRIER, LANE

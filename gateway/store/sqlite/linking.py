@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.ids import first_id_at
 from gateway.model import Status
-from gateway.store.contract import InboundPart
+from gateway.store.messages import InboundPart
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.packed import pack, unpack
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 from gateway.store.sqlite.cutting import BATCH_EVENTS, Chunk, Cursor, Cut, cut, log_type
 from gateway.store.sqlite.event_log import INTERNAL
 from gateway.store.sqlite.packed import pack, unpack

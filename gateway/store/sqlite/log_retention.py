@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.ids import first_id_at
-from gateway.store.contract import RECEIPT, Webhook
+from gateway.store.records import RECEIPT, Webhook
 from gateway.store.sqlite.event_log import INTERNAL
 from gateway.store.sqlite.inbound import EVENT as INBOUND
 from gateway.store.sqlite.names import Names

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.contract import LogChunk, Mailbox
+from gateway.store.records import LogChunk, Mailbox
 from gateway.store.sqlite.cutting import Chunk
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.packed import pack, unpack

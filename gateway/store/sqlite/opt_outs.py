@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model import Status
-from gateway.store.contract import OptOut
+from gateway.store.messages import OptOut
 from gateway.store.sqlite import settle, transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT

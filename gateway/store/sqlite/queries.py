@@ -15,7 +15,8 @@ import msgspec
 from gateway.errors import REASON_BY_NUMBER
 from gateway.ids import created_at
 from gateway.model import BatchState, Status
-from gateway.store.contract import BatchView, Content, Ineligible, MessageView, PartView
+from gateway.store.messages import Content, Ineligible
+from gateway.store.records import BatchView, MessageView, PartView
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.packed import pack, unpack
 

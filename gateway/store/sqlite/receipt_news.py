@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from gateway.model import FINAL, Status
-from gateway.store.contract import Content, Esme, ReceiptNews
+from gateway.store.messages import Content, Esme
+from gateway.store.records import ReceiptNews
 from gateway.store.sqlite.status_events import CHUNK, Events, PartFate, Subject
 
 _MASK: Final = 0x1F

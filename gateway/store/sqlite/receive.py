@@ -19,7 +19,7 @@ import msgspec
 from gateway.errors import REASON_BY_NUMBER
 from gateway.metrics import ILLEGAL_TRANSITIONS
 from gateway.model import FINAL, STATUS_NAMES, TRANSITIONS, Status
-from gateway.store.contract import News, ReceiptFates, Receipts
+from gateway.store.messages import News, ReceiptFates, Receipts
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.correlation import PART_BITS, PART_MASK, place
 from gateway.store.sqlite.memory import MAX_PARKED_KEYS, Memory

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.model import OnUnknown, Status
-from gateway.store.contract import Recovered
+from gateway.store.records import Recovered
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack, unpack

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from gateway.model import TRANSITIONS, WAITING, Status
-from gateway.store.contract import Replacement
+from gateway.store.messages import Replacement
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.accept import CONTENTS
 from gateway.store.sqlite.memory import Memory

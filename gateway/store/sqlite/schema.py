@@ -31,7 +31,7 @@ CREATE TABLE names (
     UNIQUE (kind, name)
 );
 
--- What the messages of one submission share, once. `json` is a `contract.Content`.
+-- What the messages of one submission share, once. `json` is a `messages.Content`.
 CREATE TABLE contents (
     id INTEGER PRIMARY KEY,
     json TEXT NOT NULL,
@@ -216,7 +216,7 @@ CREATE INDEX events_by_type ON events (account, type, position, count);
 CREATE TABLE webhooks (
     id INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
-    spec TEXT NOT NULL,            -- JSON of `contract.Webhook`
+    spec TEXT NOT NULL,            -- JSON of `records.Webhook`
     position INTEGER NOT NULL,     -- the cursor: the next event is `skip` events into chunk
     skip INTEGER NOT NULL          -- `position`
 );
@@ -230,7 +230,7 @@ CREATE TABLE deliveries (          -- stretches of the log; see `cutting.Cut`
     last_position INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     next_at INTEGER NOT NULL,
-    state TEXT NOT NULL,           -- `contract.DeliveryState`
+    state TEXT NOT NULL,           -- `records.DeliveryState`
     created INTEGER NOT NULL,
     updated INTEGER NOT NULL,
     last_status INTEGER NOT NULL,
@@ -256,7 +256,7 @@ CREATE TABLE keys (
     id INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
     account TEXT NOT NULL,
-    spec TEXT NOT NULL             -- JSON of `contract.ApiKey`
+    spec TEXT NOT NULL             -- JSON of `records.ApiKey`
 );
 """
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.ids import first_id_at
-from gateway.store.contract import MessageFilter, MessageView
+from gateway.store.records import MessageFilter, MessageView
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.packed import pack
 from gateway.store.sqlite.queries import NEWEST, views

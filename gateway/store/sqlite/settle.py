@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model import TRANSITIONS, Status
-from gateway.store.contract import LateAnswer, Leased, Outcome, Sent, Settled
+from gateway.store.messages import LateAnswer, Leased, Outcome, Sent, Settled
 from gateway.store.sqlite import receive, transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT, CARRIER, LANE

@@ -22,32 +22,34 @@ from gateway.errors import Busy, StoreUnavailable
 from gateway.ids import IdSource
 from gateway.metrics import Metrics
 from gateway.model import BatchState, OnUnknown
-from gateway.store.contract import (
-    ApiKey,
-    BatchView,
-    Delivered,
-    Delivery,
+from gateway.store.messages import (
     Demand,
     InboundMessage,
     InboundPart,
     Ineligible,
     LateAnswer,
     Lease,
-    LogChunk,
-    Mailbox,
-    MessageFilter,
-    MessageView,
     OptOut,
-    QueueDepth,
     ReceiptFates,
     Receipts,
-    Recovered,
     Replacement,
     Sent,
     Settled,
     StoredAnswer,
     Submission,
     WaitingPart,
+)
+from gateway.store.records import (
+    ApiKey,
+    BatchView,
+    Delivered,
+    Delivery,
+    LogChunk,
+    Mailbox,
+    MessageFilter,
+    MessageView,
+    QueueDepth,
+    Recovered,
     Webhook,
 )
 from gateway.store.sqlite import (

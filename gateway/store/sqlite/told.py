@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.store.contract import WaitingPart
+from gateway.store.messages import WaitingPart
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.values import Values

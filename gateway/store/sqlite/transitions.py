@@ -18,7 +18,7 @@ import msgspec
 from gateway.errors import REASONS
 from gateway.metrics import FINISHED
 from gateway.model import FINAL, STATUS_NAMES, Status
-from gateway.store.contract import RECEIPT
+from gateway.store.records import RECEIPT
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack
 from gateway.store.sqlite.receipt_news import receipt_news

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.contract import Webhook
+from gateway.store.records import Webhook
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.packed import pack, unpack
 

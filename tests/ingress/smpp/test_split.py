@@ -10,7 +10,7 @@ from config.settings import SmppLogin
 from gateway.errors import StoreUnavailable
 from gateway.ingress.smpp import split
 from gateway.model import Status
-from gateway.store.contract import MessageFilter
+from gateway.store.records import MessageFilter
 from protocol import constants as c
 from protocol.national import alphabets
 from protocol.pdu import encode

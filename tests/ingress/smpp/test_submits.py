@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from config.settings import Duration, SmppLogin
-from gateway.store.contract import MessageFilter, OptOut
+from gateway.store.messages import OptOut
+from gateway.store.records import MessageFilter
 from protocol import constants as c
 from protocol.address import Address
 from protocol.coding import codecs_by_data_coding, decode
