@@ -87,9 +87,11 @@ class SmppPort(Section, frozen=True):
     system_id: Annotated[str, Meta(max_length=15)] = "aldis"
     """What we call ourselves in bind responses."""
     max_connections: Positive = 12_000
-    """Connections at once; beyond it new ones are closed. About 20 KiB each."""
+    """Connections at once; beyond it new ones are closed. Less than 10 KiB each beside the
+    kernel's buffers, and a file descriptor."""
     max_unbound: Positive = 2_000
-    """Connections that have not bound yet; beyond it new ones are closed."""
+    """Connections that have not bound yet, at most half of them from one network; beyond it new
+    ones are closed."""
     bind_timeout: Duration = Duration(10)
     """Until a connection must have bound (session_init_timer)."""
     enquire_interval: Duration = Duration(60)

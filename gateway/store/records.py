@@ -54,6 +54,8 @@ class MessageView(msgspec.Struct):
     created: int
     updated: int
     part_list: list[PartView] = []
+    split: bool = False
+    """Whether it leaves in the parts an SMPP customer made, who was told an id of each."""
 
 
 class MessageFilter(msgspec.Struct):

@@ -197,11 +197,12 @@ class Asking:
                 asked.append(_asked_of(ask, shape, origins))
         if varied:
             # An empty text is refused for itself, which a variable would hide.
-            for bind, pdu in [origin for text, origin in varied if not text]:
+            empty = [text for text, _ in varied if not text or text.isspace()]
+            for bind, pdu in [origin for text, origin in varied if text in empty]:
                 answers.no(bind, pdu, status_of("empty_text"))
             ask = self.ask(login, shape, TEXT, now, send_at, validity)
             ton = shape.dest_addr_ton
-            full = [one for one in varied if one[0]]
+            full = [one for one in varied if one[0] not in empty] if empty else varied
             drafts = [
                 Draft(recipient(pdu.destination_addr, ton), {"text": text}, None, position)
                 for position, (text, (_, pdu)) in enumerate(full)

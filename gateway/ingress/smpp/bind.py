@@ -86,7 +86,7 @@ class Bind(SmppLink):
 
     __slots__ = (
         "_attempts", "_leaving", "_server", "_timers", "among", "busy", "called", "kind", "login",
-        "port", "receives", "silent", "tls",
+        "network", "port", "receives", "silent", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +108,7 @@ class Bind(SmppLink):
         self.tls = port.tls is not None
         self.called = called
         self.login: Login | None = None
+        self.network = ""
         self.kind = ""
         self.receives = False
         self.busy = False

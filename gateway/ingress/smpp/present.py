@@ -29,8 +29,8 @@ async def replace_present(
     for draft in drafts:
         where = MessageFilter(account, number=draft.number, statuses=_STATUSES)
         for view in await store.search(where, _MOST):
-            if view.sender.lstrip("+") != sender or view.batch is not None:
-                continue
+            if view.sender.lstrip("+") != sender or view.batch is not None or view.split:
+                continue  # of several recipients, or told by several ids: no one id would do
             (shared,) = store.new_ids(1, now)
             replacement = replacement_of(view.id, content(ask, shared), draft)
             (before,) = await store.replace(account, [replacement], now)

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from functools import partial
 from typing import Final
@@ -27,7 +27,7 @@ from gateway.ingress.smpp.operations import Operations
 from gateway.ingress.smpp.outbind import Caller
 from gateway.ingress.smpp.ports import Clock, Deliveries, Store
 from gateway.ingress.smpp.receivers import Receivers
-from gateway.ingress.smpp.slowing import Slowing, Source, source_of
+from gateway.ingress.smpp.slowing import Slowing, Source, network_of, source_of
 from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics, Row
 from gateway.tally import Tally
@@ -42,6 +42,8 @@ ACCEPTED_AT_ONCE: Final = 8
 """Handles on one listening socket. libuv takes one connection for each in a turn of the loop, and
 while messages fill the turns a thousand new connections a second overran the kernel's queue: they
 were dropped and came back after seconds."""
+LEAST_UNBOUND: Final = 8
+"""Connections one network may have unbound however low `max_unbound` is: an application's start."""
 TICK: Final = 1.0
 """Seconds between hand-overs to the metrics, and looks at parts that wait for too long."""
 CLOSING: Final = 0.5
@@ -92,6 +94,7 @@ class SmppServer:
         self._sockets: list[socket.socket] = []
         self._connections: dict[int, set[Bind]] = defaultdict(set)
         self._unbound: dict[int, int] = defaultdict(int)
+        self._unbound_from: Counter[tuple[int, str]] = Counter()
         self._binding: set[asyncio.Task[None]] = set()
         self._accepting: set[asyncio.Task[None]] = set()
         self._receivers: dict[str, Receivers] = {}
@@ -195,9 +198,15 @@ class SmppServer:
         connections = self._connections[key]
         connections.add(bind)
         self._unbound[key] += 1
+        bind.network = network_of(bind.host)
+        self._unbound_from[key, bind.network] += 1
+        most = bind.port.max_unbound
         if self._draining or len(connections) > bind.port.max_connections:
             self._loop.call_soon(bind.abort, "too_many_connections")
-        elif self._unbound[key] > bind.port.max_unbound:
+        elif self._unbound[key] > most or self._unbound_from[key, bind.network] > max(
+            LEAST_UNBOUND, most // 2
+        ):
+            # Half for one network: who connects and stays silent keeps nobody else out.
             self._loop.call_soon(bind.abort, "too_many_unbound")
 
     def disconnected(self, bind: Bind, reason: str) -> None:
@@ -208,7 +217,7 @@ class SmppServer:
         self._tally.count(m.SMPP_ENQUIRIES, bind.take_enquiries())
         login = bind.login
         if login is None:
-            self._unbound[key] -= 1
+            self._no_longer_unbound(bind)
             return
         login.binds.remove(bind)
         if bind.among is not None:
@@ -217,6 +226,13 @@ class SmppServer:
             "customer's bind down",
             extra={"system_id": login.settings.system_id, "bind": bind.kind, "reason": reason},
         )
+
+    def _no_longer_unbound(self, bind: Bind) -> None:
+        key = id(bind.port)
+        self._unbound[key] -= 1
+        self._unbound_from[key, bind.network] -= 1
+        if not self._unbound_from[key, bind.network]:
+            del self._unbound_from[key, bind.network]
 
     def bind(self, bind: Bind, request: BindPdu) -> None:
         """A connection wants to bind."""
@@ -258,6 +274,8 @@ class SmppServer:
             self._slowing.passed(source)
         try:
             login.admits(kind, host, bind.tls)
+            if bind.called is not None and kind == "tx":  # we called to deliver
+                raise BindRefused(c.ESME_RBINDFAIL, "kind")
         except BindRefused as refused:
             self._refuse(bind, request, refused, login)
             return
@@ -267,7 +285,7 @@ class SmppServer:
         bind.accept(request, login, kind)
         if bind.login is not login:
             return
-        self._unbound[id(bind.port)] -= 1
+        self._no_longer_unbound(bind)
         self._tally.count(m.SMPP_BIND_ATTEMPTS, 1, "ok")
         log.info(
             "customer's bind up",

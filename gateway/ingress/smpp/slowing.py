@@ -68,10 +68,11 @@ class Slowing:
 
 def source_of(host: str, system_id: str) -> Source:
     """What is slowed together; `system_id` is "" for one that does not exist."""
-    return _network(host), system_id
+    return network_of(host), system_id
 
 
-def _network(host: str) -> str:
+def network_of(host: str) -> str:
+    """The host, or of IPv6 the /64 one customer is given."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -16,7 +16,7 @@ from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.status_events import CHUNK, Events
 
 INTERNAL: Final = "smpp."
-"""How types begin that no endpoint is given: SMPP receivers read them (`contract.RECEIPT`)."""
+"""How types begin that no endpoint is given: SMPP receivers read them (`records.RECEIPT`)."""
 
 
 class EventLog:

@@ -203,6 +203,7 @@ def _view(row: _Message, content: Content, parts: dict[int, _Part], names: Names
         created=created_at(row.id),
         updated=row.updated,
         part_list=[_part_view(row, parts[place], names) for place in sorted(parts)],
+        split=len(content.raw) > 1,
     )
 
 

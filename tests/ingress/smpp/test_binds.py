@@ -198,6 +198,20 @@ async def test_too_many_connections_are_closed(unstarted: Rig) -> None:
         await unstarted.close()
 
 
+async def test_one_network_takes_half_of_the_places_before_binding(unstarted: Rig) -> None:
+    unstarted.with_operator = False
+    unstarted.ports = (SmppPort(port=0, max_unbound=20),)
+    await unstarted.start()
+    try:
+        silent = [await unstarted.connect() for _ in range(11)]
+        await asyncio.wait_for(silent[10].closed.wait(), 5)
+        assert not any(esme.closed.is_set() for esme in silent[:10])
+        assert isinstance(await silent[0].bind(), Bound)
+        await unstarted.bound()
+    finally:
+        await unstarted.close()
+
+
 async def test_a_reload_takes_logins_away_and_gives_new_ones(alone: Rig) -> None:
     esme = await alone.bound()
     login = SmppLogin(system_id="new", password="secret")

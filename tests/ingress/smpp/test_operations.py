@@ -255,3 +255,18 @@ async def test_a_part_whose_others_have_not_come_is_known(alone: Rig) -> None:
     state = await esme.ask(QuerySm(message_id=told))
     assert state.message_state == c.MESSAGE_STATE_ENROUTE
     assert not alone.server.intake._split._kept
+
+
+async def test_replace_if_present_leaves_a_split_message_alone(alone: Rig) -> None:
+    esme = await alone.bound()
+    answers = await esme.ask_all(parts())
+    new = await esme.ask(submit(b"new", replace_if_present_flag=1))
+    assert new.command_status == 0
+    [message, view] = await alone.store.messages(
+        "shop",
+        [*await alone.store.resolve("shop", [int(answers[0].message_id)]), int(new.message_id)],
+    )
+    assert message is not None
+    assert view is not None
+    assert message.text != "new"
+    assert view.text == "new"

@@ -412,3 +412,12 @@ async def test_what_is_remembered_of_a_customer_is_small(unstarted: Rig) -> None
         assert not any(unstarted.server.intake.asking._shapes.values())
     finally:
         await unstarted.close()
+
+
+async def test_blank_texts_are_refused_among_others_too(alone: Rig) -> None:
+    esme = await alone.bound()
+    answers = await esme.ask_all(
+        [submit(text, f"7916123456{n}") for n, text in enumerate([b"one", b"   ", b"two", b""])]
+    )
+    statuses = [answer.command_status for answer in answers]
+    assert statuses == [0, c.ESME_RINVMSGLEN, 0, c.ESME_RINVMSGLEN]
