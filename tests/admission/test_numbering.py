@@ -33,6 +33,7 @@ def varied_numbers(count: int, seed: int) -> list[str]:
     return numbers
 
 
+@pytest.mark.slow
 def test_memory_answers_as_the_library_does(numbering: Numbering) -> None:
     for digits in varied_numbers(6_000, seed=7):
         number, country, reason, _ = numbering.look("+" + digits, None)

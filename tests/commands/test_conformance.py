@@ -30,6 +30,8 @@ from tests.commands.conformance import (
 )
 from tests.dispatch.test_tls import CERTIFICATE
 
+pytestmark = pytest.mark.slow
+
 Smsc = Callable[..., Awaitable[SimulatedSmsc]]
 
 CAREFUL = {"credentials": {"aldis": PASSWORD}, "error_of": {"": c.ESME_RINVDSTADR}}

@@ -20,6 +20,8 @@ from protocol import constants as c
 from tests.commands.conformance import NUMBER, PASSWORD
 from tests.commands.test_conformance import CAREFUL
 
+pytestmark = pytest.mark.slow
+
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(

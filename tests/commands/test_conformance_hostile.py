@@ -15,6 +15,8 @@ from gateway.commands.conformance.run import Report, conduct
 from protocol import constants as c
 from tests.commands.conformance import asked, failed, result
 
+pytestmark = pytest.mark.slow
+
 HEADER = Struct(">IIII")
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

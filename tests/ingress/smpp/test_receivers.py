@@ -44,6 +44,7 @@ async def test_receipts_wait_for_a_receiver_also_over_a_restart(rig: Rig) -> Non
     assert not again.delivered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looked", [False, True])
 async def test_what_was_taken_out_of_order_stays_taken_over_two_restarts(
     rig: Rig, looked: bool
@@ -401,6 +402,7 @@ async def test_numbers_a_customer_makes_up_are_one_label(rig: Rig) -> None:
     await rig.until(lambda: rig.metric("aldis_smpp_deliveries_total", '"other"') == 2)
 
 
+@pytest.mark.slow
 async def test_taken_out_of_order_is_not_told_again_after_a_restart(
     unstarted: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
