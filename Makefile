@@ -48,7 +48,7 @@ format: $(READY)  ## put the sources in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## the figures, end to end (about ten minutes); results in bench/results/
+bench: $(READY)  ## the figures, end to end (about fifteen minutes); results in bench/results/
 	@$(BIN)/python -m bench.micro
 	@$(BIN)/python -m bench.load all
 

@@ -1,7 +1,7 @@
 """The libraries that were asked for, measured against what took their place.
 
-Not part of the project's own environment: it needs `pip install aiosmpplib asyncio-redis
-'redis[hiredis]'`, a redis-server on --redis-port and a simulated operator on --smsc-port
+Beyond the project's own environment it needs `pip install asyncio-redis 'redis[hiredis]'`, a
+redis-server on --redis-port and a simulated operator on --smsc-port
 (`aldis smsc --port 2775`). docs/choices.md quotes what it printed.
 """
 
