@@ -62,4 +62,4 @@ docs: $(READY)  ## renew the pages that are made from tables in the code
 	@$(BIN)/python -m gateway.commands.reference
 
 clean:  ## remove what was set up
-	@rm -rf .venv build data tests/peers/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv build data tests/peers/node_modules .fuzz *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

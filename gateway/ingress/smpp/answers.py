@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway import metrics as m
-from gateway.errors import REASONS, AldisError, Busy, Refused
+from gateway.errors import REASONS, Busy, Refused
 from gateway.ingress.smpp.bind import Bind
 from gateway.ingress.smpp.ids import spell
 from gateway.tally import Tally
@@ -36,9 +36,7 @@ def status_for(error: Exception) -> int:
         return status_of(error.reason.code, error.pointer)
     if isinstance(error, Busy):
         return c.ESME_RMSGQFUL
-    if isinstance(error, AldisError):  # the store is away: to be tried again
-        return c.ESME_RSYSERR
-    return c.ESME_RSYSERR
+    return c.ESME_RSYSERR  # the store is away, or a mistake of ours: to be tried again
 
 
 class Answers:
