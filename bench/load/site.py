@@ -6,6 +6,7 @@ Everything is on the loopback interface, and everything is gone when the `async 
 
 import asyncio
 import base64
+import random
 import secrets
 import shutil
 import socket
@@ -22,6 +23,8 @@ from bench.processes import Child, Sink, Smsc, cpu_seconds, get_json, memory, re
 KEY: Final = "ak_bench_" + "0" * 24
 _READY_TIMEOUT: Final = 60.0
 _POLL: Final = 0.05
+_ports = iter(random.sample(range(15_000, 32_000), 17_000))
+"""Below what Linux (32768) and IANA (49152) give outgoing connections; none is given twice."""
 
 
 class SiteSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +51,19 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port nobody listens on now, and no connection is given before somebody does.
+
+    The system's own choice (port 0) comes from the ports it gives outgoing connections: between
+    the asking and the listening it may hand that very port to one.
+    """
+    for port in _ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
+    raise RuntimeError("no port is free")
 
 
 def configuration(

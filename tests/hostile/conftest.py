@@ -89,13 +89,13 @@ class World:
         )
 
     async def counted(
-        self, name: str, least: float = 1, timeout: float = 5.0, **labels: str
+        self, name: str, least: float = 1, timeout: float = 20.0, **labels: str
     ) -> None:
         """Wait until a counter of carrier "bad" has reached `least`."""
         labels.setdefault("carrier", "bad")
         await self.until(lambda: self.metric(name, **labels) >= least, timeout)
 
-    async def until(self, condition: Callable[[], object], timeout: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], object], timeout: float = 20.0) -> None:
         """Return once `condition` holds; looked at whenever something is counted or stored."""
         if condition():
             return
@@ -194,7 +194,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             monkeypatch.setattr(world.store, "_changed", changed)
             given = {
                 "hosts": (bad.host,),
-                "response_timeout": Duration(0.15),
+                "response_timeout": Duration(10),
                 "connect_timeout": Duration(0.3),
                 "window": 10,
                 "rate": 5_000.0,

@@ -111,7 +111,7 @@ class Operator:
         for error in self._errors:
             raise error
 
-    async def connected(self, count: int, timeout: float = 5.0) -> None:
+    async def connected(self, count: int, timeout: float = 20.0) -> None:
         """Wait for so many connections since the start."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: self.connections >= count)

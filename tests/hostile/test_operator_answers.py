@@ -180,7 +180,7 @@ async def test_silence_on_submit_follows_the_category_and_a_late_answer_settles_
             session.answer(submit)
         await session.serve()
 
-    world = await site(script, window=2)
+    world = await site(script, window=2, response_timeout=Duration(0.15))
     service = await world.put(1, category="service")
     advert = await world.put(1, category="advertising")
     await world.settled(advert, Status.UNKNOWN)

@@ -34,7 +34,7 @@ async def answers_to(session: Session, count: int) -> list[Pdu]:
     return [await session.expect(DELIVER_SM | RESP) for _ in range(count)]
 
 
-async def after(event: asyncio.Event, timeout: float = 10.0) -> None:
+async def after(event: asyncio.Event, timeout: float = 20.0) -> None:
     async with asyncio.timeout(timeout):
         await event.wait()
 
