@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from config import base
 from config import settings as s
 from config.lines import line_of, locate
 from config.references import check_references
@@ -274,20 +275,20 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _quantity(kind: type, value: Any) -> Any:
     """Durations and sizes from what stands in the file."""
-    if kind is s.Duration:
+    if kind is base.Duration:
         match = _QUANTITY.match(value) if isinstance(value, str) else None
         if match is None or match[2] not in _UNITS:
             raise ValueError(
                 'expected a duration with its unit, such as "250ms", "30s", "4h", "7d"'
             )
-        return s.Duration(float(match[1]) * _UNITS[match[2]])
-    if kind is s.Size:
+        return base.Duration(float(match[1]) * _UNITS[match[2]])
+    if kind is base.Size:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return s.Size(value)
+            return base.Size(value)
         match = _QUANTITY.match(value) if isinstance(value, str) else None
         if match is None or match[2] not in _SIZES:
             raise ValueError('expected octets or a size, such as 65536, "64KiB", "16MiB"')
-        return s.Size(float(match[1]) * _SIZES[match[2]])
+        return base.Size(float(match[1]) * _SIZES[match[2]])
     raise NotImplementedError(kind)
 
 
@@ -351,7 +352,7 @@ def _fields_at(kind: Any, inner: str) -> list[str]:
 
 def _struct_in(annotation: Any) -> Any:
     """The Section inside `Tls | None`, `tuple[Key, ...]`, `dict[str, StatusRule]`."""
-    if isinstance(annotation, type) and issubclass(annotation, s.Section):
+    if isinstance(annotation, type) and issubclass(annotation, base.Section):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
         found = _struct_in(argument)

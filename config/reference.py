@@ -1,8 +1,8 @@
 """The configuration's own page: every key with its type, default and sentence.
 
-In: the source of `config.settings`, the shipped profiles. Out: Markdown. Sentences are the
-docstrings beside the fields, which Python forgets, so they are read from the source: what is
-documented is what is there.
+In: the source of `config.settings` and `config.policies`, the shipped profiles. Out: Markdown.
+Sentences are the docstrings beside the fields, which Python forgets, so they are read from the
+source: what is documented is what is there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from config import settings
+from config import base, policies, settings
 from config.load import PROFILES
 
 _WHERE = {
@@ -27,14 +27,23 @@ _WHERE = {
     "StoreSettings": "[store]",
     "Log": "[log]",
     "Webhooks": "[webhooks]",
+    "Policy": "[policy]",
     "Account": "[[account]]",
     "Key": "[[account.keys]]",
     "WebhookEndpoint": "[[account.webhooks]]",
     "SmppLogin": "[[account.smpp]]",
+    "Moderation": "[account.moderation]",
+    "ModerationOverride": "[[account.moderation.overrides]]",
+    "Keywords": "[account.keywords]",
+    "FrequencyCap": "[[account.frequency]]",
+    "AccountCaps": "[account.caps]",
     "Carrier": "[[carrier]]",
     "CarrierTls": "[carrier.tls]",
     "CarrierTlv": "[carrier.tlvs.NAME]",
     "Outbind": "[carrier.outbind]",
+    "SendWindow": "[[carrier.send_windows]]",
+    "Caps": "[carrier.caps]",
+    "CampaignCaps": "[carrier.campaign_caps]",
     "TonNpi": "[carrier.destination], [carrier.source.KIND]",
     "StatusRule": '[carrier.status."0x58"]',
     "Route": "[[route]]",
@@ -47,7 +56,7 @@ def page() -> str:
     lines = [
         "# Configuration",
         "",
-        "Made from `config/settings.py` by `make docs`; do not edit.",
+        "Made from `config/settings.py` and `config/policies.py` by `make docs`; do not edit.",
         "",
         'Durations are written with their unit (`"250ms"`, `"30s"`, `"5m"`, `"4h"`, `"7d"`), sizes',
         'in octets or as `"64KiB"`, `"16MiB"`. A single value can be set from the environment:',
@@ -56,7 +65,7 @@ def page() -> str:
     ]
     sentences = _sentences()
     for name, where in _WHERE.items():
-        kind = getattr(settings, name)
+        kind = getattr(settings, name, None) or getattr(policies, name)
         lines += ["", f"## `{where}`", "", inspect.getdoc(kind) or "", ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         for field in msgspec.structs.fields(kind):
@@ -93,7 +102,10 @@ def _profiles() -> Iterator[str]:
 def _sentences() -> dict[tuple[str, str], str]:
     """(class, field) -> the docstring beside the field."""
     found = {}
-    for node in ast.parse(inspect.getsource(settings)).body:
+    for node in (
+        *ast.parse(inspect.getsource(settings)).body,
+        *ast.parse(inspect.getsource(policies)).body,
+    ):
         if not isinstance(node, ast.ClassDef):
             continue
         for field, text in zip(node.body, node.body[1:], strict=False):
@@ -144,13 +156,13 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         value = field.default_factory()
     if value is None or value == ():
         return ""
-    if isinstance(value, settings.Duration):
+    if isinstance(value, base.Duration):
         return f'`"{_duration(value)}"`'
-    if isinstance(value, settings.Size):
+    if isinstance(value, base.Size):
         return f'`"{value >> 20}MiB"`'
     if isinstance(value, settings.TonNpi):
         return f"`{{ ton = {value.ton}, npi = {value.npi} }}`"
-    if value == {}:
+    if value == {} or (isinstance(value, base.Section) and value == type(value)()):
         return ""
     return f"`{msgspec.json.encode(value).decode()}`"
 

@@ -8,32 +8,22 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta
 
+from config.base import CategoryName, Duration, Name, Port, Positive, Scope, Section, Size
+from config.policies import (
+    AccountCaps,
+    CampaignCaps,
+    CapReached,
+    Caps,
+    FrequencyCap,
+    Keywords,
+    Moderation,
+    OnQuiet,
+    Policy,
+    SendWindow,
+)
 from protocol import tlv
-
-
-class Duration(float):
-    """Seconds. Written `"250ms"`, `"30s"`, `"5m"`, `"4h"`, `"7d"`; a bare number is refused."""
-
-
-class Size(int):
-    """Octets. Written `"64KiB"`, `"16MiB"`, `"1GiB"`; a bare number is octets."""
-
-
-class Section(
-    msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=False, frozen=True
-):
-    """A table of the configuration; unknown keys are refused by name."""
-
-
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-"""Names stand in ids, metric labels and lane keys, so they keep to a safe alphabet."""
-
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Positive = Annotated[int, Meta(ge=1)]
-Scope = Literal["messages:write", "messages:read", "moderation", "optouts", "admin"]
 
 
 class Tls(Section, frozen=True):
@@ -198,9 +188,6 @@ class WebhookEndpoint(Section, frozen=True):
     """Status events in lists of up to 500."""
 
 
-CategoryName = Literal["transactional", "service", "informational", "advertising"]
-
-
 class SmppLogin(Section, frozen=True):
     """SMPP credentials of an account: exactly one of password, password_hash, password_env."""
 
@@ -283,6 +270,36 @@ class Account(Section, frozen=True):
     """Our numbers whose replies belong to this account."""
     max_waiting: Positive = 10_000_000
     """Messages that may wait before the account is answered 429."""
+    moderation: Moderation = Moderation()
+    """Which of its texts wait for a moderator."""
+    strict_consent: bool = False
+    """Advertising needs a recorded consent of the recipient; without one it is refused."""
+    quiet_hours: Literal["standard", "strict", "none"] = "standard"
+    """Rules for when recipients may be disturbed: `strict` takes a country's stricter rule where
+    it has one; `none` is for accounts whose own platform keeps the hours."""
+    on_quiet: OnQuiet = "defer"
+    """What happens to a message that may not leave at this hour and does not say itself: defer
+    (wait for the next opening), reject (refuse it), drop (accept it and end it at once)."""
+    senders_registered: bool = False
+    """Only senders of the registry (`/v1/senders`) that are approved and in date may be used."""
+    foreign_sender: Literal["reject", "force"] = "reject"
+    """A sender the account may not use: refuse the submission, or put `default_sender` in its
+    place."""
+    rate: Annotated[float, Meta(gt=0, le=1_000_000)] | None = None
+    """PDUs per second over all carriers; without it only the carriers' rates hold."""
+    caps: AccountCaps = AccountCaps()
+    """PDUs per minute, hour and day over all carriers."""
+    frequency: tuple[FrequencyCap, ...] = ()
+    """How many messages one person may get."""
+    suppress_after: Annotated[int, Meta(ge=0, le=100)] = 3
+    """A number is suppressed after so many permanent failures in a row; 0: never."""
+    keywords: Keywords = Keywords()
+    """What is answered to STOP, HELP, START and JOIN."""
+    keep_text: Duration | None = None
+    """How long texts stay after a message ended; never longer than the store keeps them."""
+    keep_messages: Duration | None = None
+    """How long messages and numbers stay after they ended; never longer than the store keeps
+    them."""
 
 
 class CarrierTls(Section, frozen=True):
@@ -465,11 +482,26 @@ class Carrier(Section, frozen=True):
     """Submissions to this carrier before the next one of the route is tried."""
     retry_delay: Duration = Duration(5)
     """Before a second attempt; doubles, with jitter."""
-    on_unknown: dict[
-        Literal["transactional", "service", "informational", "advertising"],
-        Literal["resend", "fail"],
-    ] = {}
+    on_unknown: dict[CategoryName, Literal["resend", "fail"]] = {}
     """What to do with a submit nobody answered, where it differs from the default by category."""
+    zone: str = "UTC"
+    """Time zone of its send windows and caps."""
+    send_windows: tuple[SendWindow, ...] = ()
+    """When it takes messages; without one always. Several are added together."""
+    caps: Caps = Caps()
+    """PDUs per minute, hour and day it takes, over all binds, counted in `zone`."""
+    cap_reached: CapReached = "hold"
+    """What happens to messages beyond a cap: hold (wait for the next period), or fail (the next
+    carrier of the route, else they end as `throttled_out`)."""
+    campaign_caps: CampaignCaps | None = None
+    """Caps for each campaign registered with it (US 10DLC)."""
+    senders_registered: bool = False
+    """Only senders that the registry says are approved with this carrier leave over it."""
+    templates_required: tuple[CategoryName, ...] = ()
+    """Categories whose texts must match a template approved with this carrier."""
+    template_fallback: Literal["reject", "advertising"] = "reject"
+    """What a text of such a category that matches none is: not taken here, or taken as
+    advertising."""
 
 
 class RouteCarrier(Section, frozen=True):
@@ -516,6 +548,8 @@ class Settings(Section, frozen=True):
     """The log."""
     webhooks: Webhooks = Webhooks()
     """Delivery of events."""
+    policy: Policy = Policy()
+    """Rules that change by law or contract: which files, which lists."""
     account: tuple[Account, ...] = ()
     """Tenants."""
     carrier: tuple[Carrier, ...] = ()

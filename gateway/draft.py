@@ -7,14 +7,16 @@ what the store accepts. Knows no stage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from config.policies import OnQuiet
 from config.settings import Account
 from gateway.model import Category, Priority, Status
-from gateway.store.messages import Content, Esme, Ineligible, NewMessage, RawPart, Tlv
+from gateway.store.messages import Content, Esme, Ineligible, NewMessage, RawPart, Text, Tlv
 from protocol.transliterate import Change
 
 
@@ -23,22 +25,29 @@ class Ask:
 
     __slots__ = (
         "account",
+        "answer",
         "batch",
         "category",
         "default_region",
+        "discard_text",
         "encoding",
         "esme",
         "max_parts",
         "metadata",
         "now",
+        "on_quiet",
         "priority",
         "raw",
         "seen",
         "send_at",
+        "send_at_local",
         "sender",
+        "template",
         "text",
+        "timezone",
         "tlvs",
         "transliterate",
+        "undo",
         "validity",
     )
 
@@ -63,6 +72,12 @@ class Ask:
         tlvs: tuple[Tlv, ...] = (),
         esme: Esme | None = None,
         raw: tuple[RawPart, ...] = (),
+        template: str | None = None,
+        timezone: str | None = None,
+        on_quiet: OnQuiet | None = None,
+        send_at_local: datetime | None = None,
+        discard_text: bool = False,
+        answer: bool = False,
     ) -> None:
         self.account = account
         self.text = text
@@ -87,6 +102,18 @@ class Ask:
         """The SMPP customer it came from, if it did."""
         self.raw = raw
         """The customer's own parts, sent as they are; `text` is what they say, "" if it is none."""
+        self.template = template
+        """Name of the template it is made from, as the caller says."""
+        self.timezone = timezone
+        """Time zone of recipients that have none of their own."""
+        self.on_quiet: OnQuiet = on_quiet or account.on_quiet
+        self.send_at_local = send_at_local
+        """Time of the clock where each recipient is, without an offset; instead of `send_at`."""
+        self.discard_text = discard_text
+        self.answer = answer
+        """An answer to a keyword: see `messages.Content.answer`."""
+        self.undo: list[Callable[[], None]] = []
+        """What checks remembered of the drafts that passed: called if they cannot be stored."""
 
 
 class Draft:
@@ -96,21 +123,27 @@ class Draft:
         "changes",
         "characters",
         "client_ref",
+        "closes",
         "code",
         "country",
         "deadline",
         "detail",
         "due",
         "encoding",
+        "judged",
         "lane",
+        "notes",
         "number",
         "parts",
         "pointer",
         "position",
+        "reason",
         "status",
         "text",
         "to",
         "vars",
+        "without",
+        "zone",
     )
 
     def __init__(
@@ -119,6 +152,7 @@ class Draft:
         vars: Mapping[str, str] | None = None,
         client_ref: str | None = None,
         position: int = 0,
+        zone: str | None = None,
     ) -> None:
         self.to = to
         """As given: one number or candidates of one person, in any customary form."""
@@ -146,12 +180,38 @@ class Draft:
         self.detail = ""
         self.pointer = "#/to"
         """Field at fault, as a JSON pointer within the recipient."""
+        self.zone = zone
+        """Its time zone, if the caller said it."""
+        self.closes: int | None = None
+        """When the window it may leave in closes; None: it never does."""
+        self.judged: Text | None = None
+        """What a moderator has to see before it leaves."""
+        self.reason: str | None = None
+        """Key of `errors.REASONS`: why it is held or put off; or dropped (status REJECTED)."""
+        self.without: tuple[str, ...] = ()
+        """Carriers of the route that must not take it."""
+        self.notes: list[Note] | None = None
+        """What checks have to say for an explanation; None: nobody asked."""
 
     def refuse(self, code: str, detail: str, pointer: str = "#/to") -> None:
         """Mark the draft as refused; later checks do not see it."""
         self.code = code
         self.detail = detail
         self.pointer = pointer
+
+    def note(self, rule: str, source: str = "") -> None:
+        """Say which rule decided and where it comes from, if somebody asked."""
+        if self.notes is not None:
+            self.notes.append(Note(rule, source))
+
+
+class Note(NamedTuple):
+    """Why a check did what it did: for `explain`."""
+
+    rule: str
+    """A sentence with the rule's own values, without the text or the full number."""
+    source: str
+    """Where the rule stands: a setting, a file with its date, a law."""
 
 
 class SeenNumbers(Protocol):
@@ -198,6 +258,11 @@ def content(ask: Ask, identifier: int) -> Content:
         tlvs=ask.tlvs,
         esme=ask.esme,
         raw=ask.raw,
+        template=ask.template,
+        on_quiet=ask.on_quiet,
+        strict_hours=ask.account.quiet_hours,
+        answer=ask.answer,
+        discard_text=ask.discard_text,
     )
 
 
@@ -206,9 +271,18 @@ def vars_of(draft: Draft) -> str | None:
     return _encode_vars(draft.vars).decode() if draft.vars else None
 
 
-def new_messages(ask: Ask, drafts: Sequence[Draft], ids: Sequence[int]) -> list[NewMessage]:
-    """Drafts that passed, as the store accepts them."""
+def texts_of(drafts: Sequence[Draft]) -> list[Text]:
+    """What the held ones among the drafts wait for (`messages.Submission.texts`)."""
+    return list(dict.fromkeys([draft.judged for draft in drafts if draft.judged is not None]))
+
+
+def new_messages(
+    ask: Ask, drafts: Sequence[Draft], ids: Sequence[int], texts: Sequence[Text] = ()
+) -> list[NewMessage]:
+    """Drafts that passed, as the store accepts them; `texts` is `texts_of` the same drafts."""
     templated = "{{" in ask.text
+    places: dict[Text | None, int | None] = {text: place for place, text in enumerate(texts)}
+    places[None] = None
     return [
         NewMessage(
             identifier,
@@ -221,6 +295,10 @@ def new_messages(ask: Ask, drafts: Sequence[Draft], ids: Sequence[int]) -> list[
             draft.encoding,
             vars_of(draft) if templated else None,
             draft.client_ref,
+            draft.reason,
+            draft.closes,
+            draft.zone,
+            places[draft.judged],
         )
         for draft, identifier in zip(drafts, ids, strict=True)
     ]

@@ -85,6 +85,23 @@ REASONS: Final[dict[str, Reason]] = _table(
         True,
         "A TLV the operator demands is missing or unfit.",
     ),
+    (
+        "suppressed",
+        30,
+        422,
+        c.ESME_RINVDSTADR,
+        True,
+        "The number failed for good too often in a row.",
+    ),
+    ("awaiting_moderation", 31, 422, c.ESME_RSUBMITFAIL, False, "A moderator has to see the text."),
+    (
+        "erased",
+        32,
+        409,
+        c.ESME_RCANCELFAIL,
+        True,
+        "Ended because the recipient's data were erased.",
+    ),
 )
 """One table; the HTTP API, the SMPP server, the documentation and the tests read it."""
 

@@ -19,7 +19,8 @@ from typing import get_args
 import click
 import msgspec
 
-from config.settings import Scope, Settings
+from config.base import Scope
+from config.settings import Settings
 from gateway import ids
 from gateway.commands.configuration import CONFIG, settings_from
 from gateway.ingress.http.auth import digest_of, make_key, prefix_of

@@ -25,6 +25,7 @@ from gateway.store.messages import (
     OptOut,
     ReceiptFates,
     Receipts,
+    Reopen,
     Replacement,
     Sent,
     Settled,
@@ -45,9 +46,10 @@ from gateway.store.records import (
     Recovered,
     Webhook,
 )
+from gateway.store.registry import RegistryStore
 
 
-class Store(Protocol):
+class Store(RegistryStore, Protocol):
     """The contract. `sqlite` and `redis` pass the same test suite."""
 
     async def open(self, policy: Callable[[str, str], OnUnknown], now: int) -> Recovered:
@@ -249,6 +251,10 @@ class Store(Protocol):
         for each account. A hint (a batch is full), never less than what was written. `RECEIPT`
         events do not count: they come with the status events they repeat, so their account is
         among those named."""
+
+    def on_closed(self, reopen: Reopen) -> None:
+        """What a lease asks about due messages whose window has closed; before it is told, and
+        for messages without a window, there is none to keep."""
 
     def on_work(self, listener: Callable[[], None]) -> None:
         """Call `listener()` on the event loop after a commit that made messages leasable."""

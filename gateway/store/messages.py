@@ -6,7 +6,7 @@ In: nothing. Out: plain values, as the calls of the contract take and return the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -77,12 +77,40 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     """Set for messages that came over SMPP."""
     raw: tuple[RawPart, ...] = ()
     """Set where the customer's own parts go out; `text` is then what they say together."""
+    template: str | None = None
+    """Name of the template it was made from, if the caller said so."""
+    on_quiet: str = "defer"
+    """defer, reject or drop: what happens when its window has closed before it left."""
+    strict_hours: str = "standard"
+    """standard, strict or none: which quiet hours hold (the account's, kept with the message so
+    that a lease needs no configuration)."""
+    answer: bool = False
+    """The one answer to a keyword: it may reach who has just said STOP, at any hour."""
+    discard_text: bool = False
+    """Erase text and values as soon as the operator has taken the message."""
+
+
+class Text(msgspec.Struct, frozen=True):
+    """What a moderator judges: one for all messages that say the same."""
+
+    fingerprint: bytes
+    """Of account, sender, text, the words found and the versions of the lists: 16 octets. A later
+    version of a list makes another one, so that nothing is decided by outdated rules."""
+    account: str
+    sender: str
+    category: str
+    text: str
+    """The text with its placeholders, or, if the words are in the values alone, as one recipient
+    would read it."""
+    words: tuple[str, ...] = ()
+    """Entries of the lists that were found (`ru/credit: кредит*`); none in mode `manual`."""
+    template: str | None = None
 
 
 class NewMessage(msgspec.Struct, array_like=True, gc=False):
     """One text to one number, about to be stored. `status` is QUEUED or SCHEDULED (or held), or
-    REJECTED with a `reason`: parts of it were accepted before the whole was refused, so it exists
-    and ends with its first event."""
+    REJECTED with a `reason`: parts of it were accepted before the whole was refused, or it was to
+    be dropped; so it exists and ends with its first event."""
 
     id: int
     number: int
@@ -98,6 +126,13 @@ class NewMessage(msgspec.Struct, array_like=True, gc=False):
     """JSON object of placeholder values; None unless the content is templated."""
     client_ref: str | None = None
     reason: str | None = None
+    """Why it is held or put off (`stop_word`, `quiet_hours`), or rejected."""
+    closes: int | None = None
+    """When the window it may leave in closes, UTC µs; None: it never does."""
+    zone: str | None = None
+    """The recipient's time zone, if the caller said it."""
+    text: int | None = None
+    """HELD_MODERATION: which of its submission's `texts` it waits for."""
 
 
 class Ineligible(msgspec.Struct, array_like=True):
@@ -160,6 +195,8 @@ class Submission(msgspec.Struct):
     joined: Sequence[int] = ()
     """Ids told to an SMPP customer for the parts of the one message there is: from here on they
     stand for it (`Store.resolve`), and what `keep_parts` holds of them is dropped."""
+    texts: Sequence[Text] = ()
+    """What its held messages wait for."""
 
 
 class WaitingPart(msgspec.Struct, array_like=True):
@@ -186,10 +223,35 @@ class Replacement(msgspec.Struct):
     due: int
     deadline: int
     vars: str | None = None
-    """As of a `NewMessage`."""
+    """As of a `NewMessage`; so are the others."""
+    reason: str | None = None
+    closes: int | None = None
+    text: Text | None = None
+    """HELD_MODERATION: what it waits for."""
 
 
 # --- leasing and settling
+
+
+class Closed(msgspec.Struct, gc=False):
+    """A due message whose window has closed."""
+
+    number: int
+    content: Content
+    zone: str | None
+    deadline: int
+
+
+class Opening(msgspec.Struct, gc=False):
+    """When a message whose window has closed may leave."""
+
+    due: int | None
+    """UTC µs; None: it ends as `rejected`, reason `quiet_hours`."""
+    closes: int | None = None
+
+
+Reopen = Callable[[Sequence[Closed], int], "list[Opening]"]
+"""The next window of each, seen from now (UTC µs). Pure; called on the store's thread."""
 
 
 class Demand(msgspec.Struct):

@@ -14,7 +14,15 @@ from typing import Final
 import msgspec
 
 from gateway.metrics import SMPP_LOST, WEBHOOK_LOST
-from gateway.store.sqlite import batches, expire, idempotency, inbound, log_retention, number_index
+from gateway.store.sqlite import (
+    batches,
+    expire,
+    idempotency,
+    inbound,
+    log_retention,
+    number_index,
+    registry,
+)
 from gateway.store.sqlite.correlation import RECENT
 from gateway.store.sqlite.memory import MICROS, Memory
 from gateway.store.sqlite.retention import Retention
@@ -60,6 +68,7 @@ class Maintenance:
             _Task(kept.told, RETENTION_PERIOD),
             _Task(kept.mailboxes, RETENTION_PERIOD),
             _Task(kept.batches, RETENTION_PERIOD),
+            _Task(self._audit, RETENTION_PERIOD),
         ]
 
     def step(self, transaction: Transaction, now: int) -> bool:
@@ -120,6 +129,10 @@ class Maintenance:
 
         transaction.after_commit(committed)
         return pruned.more
+
+    def _audit(self, transaction: Transaction, now: int) -> bool:
+        before = now - int(self._memory.keep_audit * MICROS)
+        return registry.prune(transaction.connection, before)
 
     def _inbound(self, transaction: Transaction, now: int) -> bool:
         settings = self._memory.settings

@@ -11,9 +11,11 @@ from typing import Final
 
 import msgspec
 
+from config.policies import Policy
 from config.settings import StoreSettings
 from gateway.metrics import ILLEGAL_TRANSITIONS, Metrics
 from gateway.model import STATUS_NAMES, BatchState, IllegalTransition
+from gateway.store.messages import Reopen
 from gateway.store.sqlite.contents import Contents
 from gateway.store.sqlite.correlation import Correlation
 from gateway.store.sqlite.event_log import EventLog
@@ -69,6 +71,10 @@ class Memory:
         so."""
         self.work = False
         """Whether the transaction made messages leasable."""
+        self.reopen: Reopen | None = None
+        """What a lease asks about messages whose window has closed."""
+        self.keep_audit = float(Policy().keep_audit)
+        """Seconds the trail stays; the composition root says the configured ones."""
 
     def load(self, connection: sqlite3.Connection) -> list[tuple[int, int]]:
         """Fill everything; returns the (lane, source) pairs that have leases of a dead process."""

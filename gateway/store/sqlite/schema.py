@@ -18,7 +18,7 @@ from typing import Final
 
 from gateway.errors import StoreTooNew
 
-VERSION: Final = 2
+VERSION: Final = 3
 """`PRAGMA user_version` once all of `_MIGRATIONS` are made."""
 
 _TABLES: Final = """
@@ -281,7 +281,111 @@ CREATE TABLE mailboxes (           -- how far an account's receivers have taken 
 );
 """
 
-_MIGRATIONS: Final[dict[int, str]] = {0: _TABLES, 1: _SMPP_CUSTOMERS}
+_POLICY: Final = """
+ALTER TABLE messages ADD COLUMN closes INTEGER;  -- when the window it may leave in closes
+ALTER TABLE messages ADD COLUMN zone INTEGER;    -- the recipient's time zone (names), if told
+
+-- What moderators judge, and which messages wait for it. A row of `held` stays until its message
+-- was released or rejected, whatever became of it meanwhile.
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY,
+    fingerprint BLOB NOT NULL UNIQUE,
+    account INTEGER NOT NULL,
+    json TEXT NOT NULL,            -- what `messages.Text` says besides
+    state TEXT NOT NULL,           -- moderation.ItemState
+    messages INTEGER NOT NULL,     -- ever held for it
+    first_due INTEGER,
+    claimed_by TEXT,
+    claimed_until INTEGER,
+    decided_by TEXT,
+    decided_at INTEGER,
+    reason TEXT
+);
+CREATE INDEX items_waiting ON items (id) WHERE state = 'waiting';
+CREATE TABLE held (
+    item INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (item, message)
+) WITHOUT ROWID;
+
+CREATE TABLE registry (
+    kind TEXT NOT NULL,            -- registry.Kind
+    account TEXT NOT NULL,         -- * for all
+    name TEXT NOT NULL,
+    doc TEXT NOT NULL,             -- JSON object
+    version INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    PRIMARY KEY (kind, account, name)
+) WITHOUT ROWID;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    detail TEXT NOT NULL           -- JSON object
+);
+CREATE INDEX audit_by_subject ON audit (subject, id);
+
+-- The ledger of refusals. `position` grows with every change, so that a listing can go on where it
+-- ended; what was taken back stays, to be told of.
+ALTER TABLE opt_outs ADD COLUMN proof TEXT;           -- JSON object
+ALTER TABLE opt_outs ADD COLUMN position INTEGER;
+ALTER TABLE opt_outs ADD COLUMN removed INTEGER;      -- when it was taken back
+UPDATE OR REPLACE opt_outs SET sender = lower(ltrim(sender, '+'));
+UPDATE opt_outs SET position = r.n FROM (
+    SELECT account, number, sender, category, row_number() OVER () AS n FROM opt_outs
+) AS r WHERE (opt_outs.account, opt_outs.number, opt_outs.sender, opt_outs.category)
+    = (r.account, r.number, r.sender, r.category);
+CREATE INDEX opt_outs_by_position ON opt_outs (account, position);
+-- Refusals of people whose data were erased. `mark` finds them without the number.
+CREATE TABLE opt_out_hashes (
+    account INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    category TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    proof TEXT,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (account, digest, sender, category)
+) WITHOUT ROWID;
+
+CREATE TABLE consents (            -- append-only; the newest of a number and brand holds
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    brand TEXT NOT NULL,           -- * for all
+    state TEXT NOT NULL,           -- ledgers.ConsentState
+    at INTEGER NOT NULL,
+    wording TEXT NOT NULL,
+    source TEXT NOT NULL,
+    actor TEXT NOT NULL
+);
+CREATE INDEX consents_by_number ON consents (account, number, brand, id);
+
+CREATE TABLE failures (            -- permanent failures in a row
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (account, number)
+) WITHOUT ROWID;
+
+CREATE TABLE keyword_answers (     -- when a number was last answered; see returns
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    detail TEXT,
+    PRIMARY KEY (account, number, sender, kind)
+) WITHOUT ROWID;
+CREATE INDEX keyword_answers_at ON keyword_answers (at);
+"""
+
+_MIGRATIONS: Final[dict[int, str]] = {0: _TABLES, 1: _SMPP_CUSTOMERS, 2: _POLICY}
 """`_MIGRATIONS[v]` takes a database of version v to v + 1."""
 
 

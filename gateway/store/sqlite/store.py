@@ -32,6 +32,7 @@ from gateway.store.messages import (
     OptOut,
     ReceiptFates,
     Receipts,
+    Reopen,
     Replacement,
     Sent,
     Settled,
@@ -74,6 +75,7 @@ from gateway.store.sqlite import (
     told,
     webhooks,
 )
+from gateway.store.sqlite.calls_registry import RegistryCalls
 from gateway.store.sqlite.checkpoint import Checkpointer
 from gateway.store.sqlite.linking import Links, askers
 from gateway.store.sqlite.maintain import Maintenance
@@ -96,7 +98,7 @@ SELECT max(
 """
 
 
-class SqliteStore:
+class SqliteStore(RegistryCalls):
     """The contract, on one SQLite file. Opened once: after a failed `open`, make another."""
 
     def __init__(
@@ -126,9 +128,8 @@ class SqliteStore:
         self._maintenance = Maintenance(self._memory, self.new_ids)
         self._event_listeners: list[Callable[[Mapping[str, int]], None]] = []
         self._work_listeners: list[Callable[[], None]] = []
+        self._registry_listeners = []
         self._checkpointer = Checkpointer(self._path)
-        self._writer: Writer
-        self._reader: Reader
 
     # opening and closing
 
@@ -541,6 +542,10 @@ class SqliteStore:
     def on_event(self, listener: Callable[[Mapping[str, int]], None]) -> None:
         """Call `listener(counts)` on the event loop after a commit that wrote events."""
         self._event_listeners.append(listener)
+
+    def on_closed(self, reopen: Reopen) -> None:
+        """See the contract."""
+        self._memory.reopen = reopen
 
     def on_work(self, listener: Callable[[], None]) -> None:
         """Call `listener()` on the event loop after a commit that made messages leasable."""
