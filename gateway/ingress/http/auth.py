@@ -37,7 +37,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Identity:
     """A key that was recognised."""
 
-    __slots__ = ("account", "bucket", "expires", "fresh_until", "networks", "revoked", "scopes")
+    __slots__ = (
+        "account",
+        "actor",
+        "bucket",
+        "expires",
+        "fresh_until",
+        "networks",
+        "revoked",
+        "scopes",
+    )
 
     def __init__(
         self,
@@ -45,11 +54,15 @@ class Identity:
         scopes: Sequence[str],
         networks: Sequence[str],
         bucket: TokenBucket,
+        actor: str,
         expires: int | None = None,
         revoked: int | None = None,
         fresh_until: int | None = None,
     ) -> None:
         self.account = account
+        self.actor = actor
+        """How the trail names whoever holds the key: its prefix and name; of one in the
+        configuration `config` and how its SHA-256 begins (`aldis keys hash` prints it)."""
         self.scopes = frozenset(scopes)
         self.networks: list[Network] = [ipaddress.ip_network(one) for one in networks]
         self.bucket = bucket
@@ -119,7 +132,8 @@ class Keyring:
                     )
                     continue
                 bucket = TokenBucket(rate, now)
-                configured[digest] = Identity(account, key.scopes, key.networks, bucket)
+                actor = f"config {digest.hex()[:_PREFIX_LENGTH]}"
+                configured[digest] = Identity(account, key.scopes, key.networks, bucket, actor)
         if problems:
             raise ConfigError(problems)
         self._rate = rate
@@ -174,6 +188,7 @@ class Keyring:
             stored.scopes,
             stored.networks,
             bucket,
+            f"{stored.prefix} {stored.name}".rstrip(),
             stored.expires,
             stored.revoked,
             now + TTL,

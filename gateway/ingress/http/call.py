@@ -177,6 +177,11 @@ class Call:
         """For whom."""
         return self.identity.account
 
+    @property
+    def actor(self) -> str:
+        """By whom, as the trail names them."""
+        return self.identity.actor
+
     def id(self, prefix: str) -> int:
         """The id in the path, or 404: what is no id names nothing."""
         identifier = ids.decode(prefix, self.item)
