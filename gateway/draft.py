@@ -7,7 +7,8 @@ what the store accepts. Knows no stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -30,6 +31,7 @@ class Ask:
         "category",
         "default_region",
         "discard_text",
+        "dry",
         "encoding",
         "esme",
         "max_parts",
@@ -38,6 +40,7 @@ class Ask:
         "on_quiet",
         "priority",
         "raw",
+        "replacing",
         "seen",
         "send_at",
         "send_at_local",
@@ -114,6 +117,28 @@ class Ask:
         """An answer to a keyword: see `messages.Content.answer`."""
         self.undo: list[Callable[[], None]] = []
         """What checks remembered of the drafts that passed: called if they cannot be stored."""
+        self.dry = False
+        """Whether nothing will be stored (an estimate, an explanation): checks judge as ever and
+        remember nothing."""
+        self.replacing = False
+        """Whether it takes the place of a message that was accepted already."""
+
+    def take_back(self) -> None:
+        """Nothing of it was stored: let the checks forget what they remembered."""
+        while self.undo:
+            self.undo.pop()()
+
+
+@contextmanager
+def undone_on_error(ask: Ask) -> Iterator[None]:
+    """Around what happens between admission and the commit: an error means that nothing was
+    stored. A cancelled task tells nothing about the store, so what was remembered stays."""
+    try:
+        yield
+    except Exception:
+        ask.take_back()
+        raise
+    ask.undo.clear()
 
 
 class Draft:

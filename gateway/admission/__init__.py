@@ -50,7 +50,11 @@ class Checks:
 
     async def admit(self, ask: Ask, drafts: list[Draft]) -> list[Draft]:
         """Run the checks; see `draft.Admission.admit`."""
-        for check in self._order:
-            result = check(ask, drafts, self.world)
-            drafts = await result if isinstance(result, Awaitable) else result
+        try:
+            for check in self._order:
+                result = check(ask, drafts, self.world)
+                drafts = await result if isinstance(result, Awaitable) else result
+        except BaseException:
+            ask.take_back()
+            raise
         return drafts

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway import ids
-from gateway.draft import content, ineligible, new_messages
+from gateway.draft import Ask, Draft, content, ineligible, new_messages, undone_on_error
 from gateway.ingress.http import answers as a
 from gateway.ingress.http import values
 from gateway.ingress.http.asking import ask_for, batch_options, drafts_of, without_nul
@@ -74,6 +74,15 @@ async def create(call: Call) -> Answer:
     ask = ask_for(call, request, request.text, FirstNumbers())
     drafts = drafts_of(request.recipients, 0)
     passed = await service.admission.admit(ask, without_nul(drafts) if has_nul(body) else drafts)
+    with undone_on_error(ask):
+        return await _store(call, ask, request, drafts, passed)
+
+
+async def _store(
+    call: Call, ask: Ask, request: BatchRequest, drafts: list[Draft], passed: list[Draft]
+) -> Answer:
+    """Store the batch; the answer it has, or had the first time."""
+    service = call.service
     call.refuse_beyond_waiting(len(passed))
     excluded = ineligible(drafts) if len(passed) < len(drafts) else []
     state = BatchState.RUNNING if request.start and drafts else BatchState.DRAFT
@@ -102,6 +111,7 @@ async def create(call: Call) -> Answer:
         ]
     )
     if stored is not None:
+        ask.take_back()
         return call.replay(stored)
     service.tally.accepted(call.account.name, passed)
     service.tally.ineligible(call.account.name, [one.code for one in excluded])

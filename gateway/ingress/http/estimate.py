@@ -39,6 +39,7 @@ async def estimate(call: Call) -> Answer:
         drafts = drafts_of(request.recipients, 0)
         seen = FirstNumbers()
     ask = ask_for(call, request, request.text, seen)
+    ask.dry = True
     passed = await call.service.admission.admit(
         ask, without_nul(drafts) if has_nul(body) else drafts
     )

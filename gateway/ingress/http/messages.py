@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from gateway.draft import Draft
+from gateway.draft import Ask, Draft, undone_on_error
 from gateway.ingress.http import answers as a
 from gateway.ingress.http import values
 from gateway.ingress.http.asking import ask_for
@@ -44,16 +44,25 @@ async def create(call: Call) -> Answer:
         code = draft.code or "invalid_number"
         service.tally.ineligible(call.account.name, [code])
         raise reason_problem(code, draft.detail, draft.pointer)
+    with undone_on_error(ask):
+        return await _store(call, ask, passed)
+
+
+async def _store(call: Call, ask: Ask, passed: list[Draft]) -> Answer:
+    """Store the message; the answer it has, or had the first time."""
+    service = call.service
     try:
         call.refuse_beyond_waiting(1)
     except Problem:
         # A request that was served already is told so however much waits by now.
         before = await call.answered_before()
         if before is not None:
+            ask.take_back()
             return before
         raise
     stored = await service.gathering.put(ask, passed, call.claim)
     if isinstance(stored, StoredAnswer):
+        ask.take_back()
         return call.replay(stored)
     service.tally.accepted(call.account.name, passed)
     service.tally.committed(call.label, time.perf_counter() - call.started)

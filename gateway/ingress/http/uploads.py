@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway import ids
-from gateway.draft import Draft, SeenNumbers, ineligible, new_messages
+from gateway.draft import Draft, SeenNumbers, ineligible, new_messages, undone_on_error
 from gateway.errors import AldisError
 from gateway.ingress.http import answers as a
 from gateway.ingress.http.asking import ask_again, drafts_of
@@ -50,7 +50,6 @@ class Upload:
         "_call",
         "_counts",
         "_lines",
-        "_numbers",
         "_position",
         "_problems",
         "_recipients",
@@ -59,7 +58,6 @@ class Upload:
     def __init__(self, call: Call, batch: BatchView, numbers: SeenNumbers) -> None:
         self._call = call
         self._batch = batch
-        self._numbers = numbers
         self._ask = ask_again(call, batch, numbers)
         self._position = batch.recipients
         self._recipients: list[Recipient] = []
@@ -130,21 +128,18 @@ class Upload:
         result = self._result()
         kept = call.idempotency(200, _encode(result)) if last else None
         message_ids = service.store.new_ids(len(passed), service.clock())
+        submission = Submission(
+            self._batch.content,
+            new_messages(ask, passed, message_ids),
+            excluded,
+            idempotency=kept,
+        )
         try:
-            (stored,) = await service.store.accept(
-                [
-                    Submission(
-                        self._batch.content,
-                        new_messages(ask, passed, message_ids),
-                        excluded,
-                        idempotency=kept,
-                    )
-                ]
-            )
+            with undone_on_error(ask):
+                (stored,) = await service.store.accept([submission])
         except AldisError:
             counts.accepted -= len(passed)
             counts.ineligible -= len(excluded)
-            self._numbers.forget([draft.number for draft in passed])
             raise
         if stored is not None:
             raise AssertionError("a key claimed by this request was answered by another")

@@ -270,6 +270,7 @@ class Intake:
             if not one.passed:
                 continue
             if self._store.waiting(account.name) + len(one.passed) > account.max_waiting:
+                one.ask.take_back()
                 self._refuse_all(one, answers, c.ESME_RMSGQFUL, one.passed)
                 continue
             going.append(one)
@@ -291,6 +292,7 @@ class Intake:
                 log.exception("submits not stored")
                 self._tally.count(m.TASK_ERRORS, 1, "smpp submits")
             for one in going:
+                one.ask.take_back()
                 self._refuse_all(one, answers, status_for(error), one.passed)
             return
         for one, own in zip(going, told, strict=True):
@@ -300,6 +302,7 @@ class Intake:
         try:
             replaced = await replace_present(self._store, one.ask, one.passed, self._clock())
         except AldisError as error:
+            one.ask.take_back()
             self._refuse_all(one, answers, status_for(error), one.passed)
             one.passed = []
             return

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from gateway import metrics as m
-from gateway.draft import Ask, Draft, content
+from gateway.draft import Ask, Draft, content, undone_on_error
 from gateway.errors import AldisError, Refused
 from gateway.ingress.smpp.answers import status_for, status_of
 from gateway.ingress.smpp.asking import TEXT
@@ -194,6 +194,7 @@ class Operations:
             login, shape, TEXT if literal else text, now, send_at, validity
         )
         ask.category = Category(found.category)
+        ask.replacing = True
         values = {"text": text} if literal else None
         draft = Draft(recipient(str(found.number), c.TON_INTERNATIONAL), values)
         passed = await self._intake.admission.admit(ask, [draft])
@@ -201,7 +202,8 @@ class Operations:
             raise PduError("refused", status_of(draft.code or "", draft.pointer))
         (shared,) = self._store.new_ids(1, now)
         replacement = replacement_of(found.id, content(ask, shared), draft)
-        (before,) = await self._store.replace(login.account.name, [replacement], now)
+        with undone_on_error(ask):
+            (before,) = await self._store.replace(login.account.name, [replacement], now)
         if before not in WAITING:
             raise PduError("the message has left", c.ESME_RREPLACEFAIL)
         return response_to(pdu)
@@ -233,6 +235,7 @@ class Operations:
         # Read as when it was submitted: a national number says less than it was stored as.
         draft = Draft(recipient(pdu.destination_addr, pdu.dest_addr_ton))
         ask = Ask(login.account, "?", self._clock(), sender=sender)
+        ask.dry = True
         with suppress(Refused):  # what else forbids a message does not forbid to cancel one
             await self._intake.admission.admit(ask, [draft])
         digits = pdu.destination_addr.lstrip("+")

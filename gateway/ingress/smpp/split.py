@@ -277,6 +277,7 @@ class Split:
             if group.key not in self._groups:
                 continue
             ask, draft = self._asked(group)
+            ask.dry = True
             status = await self._admitted(ask, draft)
             if status:
                 del self._groups[group.key]
@@ -367,7 +368,8 @@ class Split:
                     await self._accept([whole], answers)
                 return
             self._complain(error, "parts not stored")
-            for group, *_ in going:
+            for group, ask, *_ in going:
+                ask.take_back()
                 self._put_back(group, answers, status_for(error))
             return
         for group, _, draft, told in going:
@@ -414,6 +416,7 @@ class Split:
             self._tally.count(m.INELIGIBLE, 1, account.name, draft.code or "")
             return status_of(draft.code or "invalid_number", draft.pointer)
         if self._store.waiting(account.name) + 1 > account.max_waiting:
+            ask.take_back()
             return c.ESME_RMSGQFUL
         return 0
 
