@@ -215,6 +215,40 @@ ILLEGAL_TRANSITIONS = _row("counter", "illegal_transitions_total", "Ignored.", "
 FINISHED = _row("counter", "messages_finished_total", "Final statuses.", "status")
 PRUNED = _row("counter", "pruned_total", "Rows removed by retention.", "table")
 
+# moderation
+MODERATION_ITEMS = _row(
+    "gauge", "moderation_items", "Undecided texts that messages wait for.", "account"
+)
+MODERATION_MESSAGES = _row(
+    "gauge", "moderation_messages", "Messages that wait for a moderator.", "account"
+)
+MODERATION_OLDEST = _row(
+    "gauge",
+    "moderation_oldest_seconds",
+    "How long the oldest undecided text has held messages.",
+    "account",
+)
+MODERATION_SECONDS = _row(
+    "histogram",
+    "moderation_seconds",
+    "From the first message held for a text to the decision.",
+    "account",
+    buckets=WAITING,
+)
+MODERATION_DECISIONS = _row(
+    "counter", "moderation_decisions_total", "Texts decided.", "account", "decision"
+)
+MODERATION_HELD = _row(
+    "counter", "moderation_held_total", "Messages held for a moderator.", "account"
+)
+MODERATION_CARRIED = _row(
+    "counter",
+    "moderation_carried_total",
+    "Held messages that a decision released or rejected.",
+    "account",
+    "fate",
+)
+
 # events
 WEBHOOK_POSTS = _row("counter", "webhook_posts_total", "POSTs to endpoints.", "account", "result")
 WEBHOOK_EVENTS = _row("counter", "webhook_events_total", "Events acknowledged.", "account", "type")

@@ -15,6 +15,8 @@ from gateway.store.sqlite import (
     expire,
     lease,
     memory,
+    moderation,
+    moderation_queue,
     number_index,
     opt_outs,
     receive,
@@ -29,8 +31,9 @@ from gateway.store.sqlite import (
 from gateway.store.sqlite.values import Values
 
 MODULES = (
-    accept, batches, contents, correlation, expire, lease, memory, number_index, opt_outs, receive,
-    recover, replace, retention, rows, settle, told, transitions,
+    accept, batches, contents, correlation, expire, lease, memory, moderation,
+    moderation_queue, number_index, opt_outs, receive, recover, replace, retention, rows, settle,
+    told, transitions,
 )  # fmt: skip
 
 
@@ -55,6 +58,8 @@ WALKS = {
     # At start, once: a covering walk of the index counts what waits.
     "memory.WAITING": {"SCAN messages USING COVERING INDEX messages_due"},
     "memory.OPEN_BATCHES": {"SCAN batches USING INDEX batches_open"},
+    # At start, once: a covering walk of the index counts what is held.
+    "moderation_queue.HELD": {"SCAN held USING COVERING INDEX held_by_item", "SCAN h"},
     # In order of the key, as far as LIMIT.
     "retention.PARKED": {"SCAN parked"},
     # The rows of a subquery that has a LIMIT.

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.model import Status
-from gateway.store.sqlite import receive, settle, transitions
+from gateway.store.sqlite import moderation, receive, settle, transitions
 from gateway.store.sqlite.memory import MICROS, Memory
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.rows import Row, read
@@ -58,6 +58,8 @@ def expire(transaction: Transaction, memory: Memory, now: int) -> bool:
             silent.append(row)
     if wait:
         connection.execute(WAIT, (timeout, pack(wait)))
+    spared = moderation.spare(transaction, memory, unsent)
+    unsent = [row for row in unsent if row.id not in spared]
     settle.leave(transaction, memory, unsent)
     steps = Steps()
     for row in unsent:

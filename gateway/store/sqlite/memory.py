@@ -7,6 +7,7 @@ where a member says otherwise.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from gateway.store.messages import Reopen
 from gateway.store.sqlite.contents import Contents
 from gateway.store.sqlite.correlation import Correlation
 from gateway.store.sqlite.event_log import EventLog
+from gateway.store.sqlite.moderation_queue import Queue
 from gateway.store.sqlite.names import Names
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.sources import Sources
@@ -27,6 +29,10 @@ MICROS: Final = 1_000_000
 
 MAX_PARKED_KEYS: Final = 100_000
 """Keys of parked receipts remembered; with more, every response is looked up."""
+
+
+def _no_ids(count: int, now: int) -> list[int]:
+    raise AssertionError("the store has not said where its ids come from")
 
 
 class Batch(msgspec.Struct):
@@ -73,6 +79,12 @@ class Memory:
         """Whether the transaction made messages leasable."""
         self.reopen: Reopen | None = None
         """What a lease asks about messages whose window has closed."""
+        self.moderation = Queue()
+        self.most_waiting_items = Policy().most_waiting_items
+        self.validity_counts: Callable[[str], bool] = lambda account: True
+        """Whether an account's messages grow old while they are held; the composition root says."""
+        self.new_ids: Callable[[int, int], list[int]] = _no_ids
+        """The store's ids, for what is made on the writer's thread."""
         self.keep_audit = float(Policy().keep_audit)
         """Seconds the trail stays; the composition root says the configured ones."""
 
@@ -80,6 +92,7 @@ class Memory:
         """Fill everything; returns the (lane, source) pairs that have leases of a dead process."""
         self.names.load(connection)
         self.correlation.load(connection)
+        self.moderation.load(connection)
         self.opted_out.update(
             row[0] for row in connection.execute("SELECT DISTINCT account FROM opt_outs")
         )

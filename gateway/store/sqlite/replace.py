@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gateway.model import TRANSITIONS, WAITING, Status
 from gateway.store.messages import Replacement
-from gateway.store.sqlite import transitions
+from gateway.store.sqlite import moderation, transitions
 from gateway.store.sqlite.accept import CONTENTS
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
@@ -50,6 +50,7 @@ def replace(
     flat: list[Any] = []
     steps = Steps()
     deltas: Counter[tuple[int, int]] = Counter()
+    moderation.let_go(transaction, memory, [row.id for row in rows.values() if row.lane < 0])
     for row in rows.values():
         if row.status not in WAITING:
             continue

@@ -285,11 +285,11 @@ _POLICY: Final = """
 ALTER TABLE messages ADD COLUMN closes INTEGER;  -- when the window it may leave in closes
 ALTER TABLE messages ADD COLUMN zone INTEGER;    -- the recipient's time zone (names), if told
 
--- What moderators judge, and which messages wait for it. A row of `held` stays until its message
--- was released or rejected, whatever became of it meanwhile.
+-- What moderators judge, and which messages wait for it. A message is in `held` exactly as long as
+-- it is held: it leaves with whatever ends or releases it.
 CREATE TABLE items (
     id INTEGER PRIMARY KEY,
-    fingerprint BLOB NOT NULL UNIQUE,
+    fingerprint TEXT NOT NULL UNIQUE,  -- in hex, so that lists of them travel as JSON
     account INTEGER NOT NULL,
     json TEXT NOT NULL,            -- what `messages.Text` says besides
     state TEXT NOT NULL,           -- moderation.ItemState
@@ -299,12 +299,18 @@ CREATE TABLE items (
     claimed_until INTEGER,
     decided_by TEXT,
     decided_at INTEGER,
-    reason TEXT
+    reason TEXT,
+    erased INTEGER NOT NULL DEFAULT 0  -- 1: retention has taken its text
 );
-CREATE INDEX items_waiting ON items (id) WHERE state = 'waiting';
+CREATE INDEX items_by_state ON items (state, id);
+CREATE INDEX items_by_account ON items (account, state, id);
+CREATE INDEX items_texts ON items (id) WHERE erased = 0;
 CREATE TABLE held (
-    item INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (item, message)
-) WITHOUT ROWID;
+    message INTEGER PRIMARY KEY,
+    item INTEGER NOT NULL,
+    rest INTEGER                   -- validity it had left when its deadline was put off: `spare`
+);
+CREATE INDEX held_by_item ON held (item, message, rest);
 
 CREATE TABLE registry (
     kind TEXT NOT NULL,            -- registry.Kind

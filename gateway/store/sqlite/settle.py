@@ -22,7 +22,7 @@ import msgspec
 
 from gateway.model import TRANSITIONS, Status
 from gateway.store.messages import LateAnswer, Leased, Outcome, Sent, Settled
-from gateway.store.sqlite import receive, transitions
+from gateway.store.sqlite import moderation, receive, transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT, CARRIER, LANE
 from gateway.store.sqlite.packed import pack, unpack
@@ -227,10 +227,13 @@ def record(transaction: Transaction, memory: Memory, parts: list[Any]) -> None:
 
 
 def leave(transaction: Transaction, memory: Memory, rows: Sequence[Row]) -> None:
-    """Take waiting messages out of the lease index."""
+    """Take waiting messages out of the lease index, and from what moderators have to see."""
     sources = memory.sources
     for row in rows:
         sources.leave(row.lane, row.source, 1)
+    held = [row.id for row in rows if row.lane < 0]
+    if held:
+        moderation.let_go(transaction, memory, held)
 
     def undo() -> None:
         for row in rows:

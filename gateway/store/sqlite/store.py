@@ -93,7 +93,8 @@ SELECT max(
     coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM contents), 0),
     coalesce((SELECT max(id) FROM batches), 0), coalesce((SELECT max(id) FROM inbound), 0),
     coalesce((SELECT max(id) FROM deliveries), 0), coalesce((SELECT max(id) FROM webhooks), 0),
-    coalesce((SELECT max(id) FROM told_ids), 0), coalesce((SELECT max(id) FROM waiting_parts), 0)
+    coalesce((SELECT max(id) FROM told_ids), 0), coalesce((SELECT max(id) FROM waiting_parts), 0),
+    coalesce((SELECT max(id) FROM items), 0)
 )
 """
 
@@ -125,6 +126,7 @@ class SqliteStore(RegistryCalls):
         self._ids_lock = Lock()  # the loop and the writer's thread both take ids
         self._arriving = 0
         self._arriving_for: Counter[str] = Counter()
+        self._memory.new_ids = self.new_ids
         self._maintenance = Maintenance(self._memory, self.new_ids)
         self._event_listeners: list[Callable[[Mapping[str, int]], None]] = []
         self._work_listeners: list[Callable[[], None]] = []
