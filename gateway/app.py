@@ -73,7 +73,7 @@ class App:
         self.settings = settings
         self.metrics = m.Metrics()
         self.store = SqliteStore(settings.store, settings.gateway.node, self.metrics, clock)
-        self.world = World(Numbering(), RoutingTable(settings.route), self.store)
+        self.world = World(Numbering(), RoutingTable(settings.route), self.store, people=self.store)
         self.returns = Returns(self.store, self.metrics, clock)
         self.taps = Taps(settings, self.metrics, clock)
         self.dispatcher = Dispatcher(

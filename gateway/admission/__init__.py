@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from gateway.admission import (
+    consent,
     country,
     duplicate,
     encode,
@@ -28,6 +29,7 @@ ORDER: Final[tuple[Check, ...]] = (
     schedule.check,
     number.check,
     country.check,
+    consent.check,
     opt_out.check,
     render.check,
     encode.check,

@@ -12,6 +12,7 @@ from typing import Protocol
 from gateway.admission.numbering import Numbering
 from gateway.draft import Ask, Draft
 from gateway.routing import RoutingTable
+from gateway.store.ledgers import ConsentState
 
 
 class OptOuts(Protocol):
@@ -24,15 +25,44 @@ class OptOuts(Protocol):
         ...
 
 
+class People(Protocol):
+    """The part of the store that knows what recipients agreed to, and which numbers fail."""
+
+    async def consent_states(
+        self, account: str, brand: str, numbers: Sequence[int]
+    ) -> dict[int, ConsentState]:
+        """What holds for each of `numbers` and this brand; those that said nothing are left
+        out."""
+        ...
+
+
+class Strangers:
+    """`People` of a gateway that has nothing on record: strict accounts get no yes from it."""
+
+    async def consent_states(
+        self, account: str, brand: str, numbers: Sequence[int]
+    ) -> dict[int, ConsentState]:
+        """Nothing is on record."""
+        return {}
+
+
 class World:
-    """Numbering plans, routes and the opt-out ledger."""
+    """Numbering plans, routes, the opt-out ledger, what is on record of recipients."""
 
-    __slots__ = ("numbering", "opt_outs", "routing")
+    __slots__ = ("numbering", "opt_outs", "people", "routing")
 
-    def __init__(self, numbering: Numbering, routing: RoutingTable, opt_outs: OptOuts) -> None:
+    def __init__(
+        self,
+        numbering: Numbering,
+        routing: RoutingTable,
+        opt_outs: OptOuts,
+        *,
+        people: People | None = None,
+    ) -> None:
         self.numbering = numbering
         self.routing = routing
         self.opt_outs = opt_outs
+        self.people: People = people or Strangers()
 
 
 Check = Callable[[Ask, list[Draft], World], "list[Draft] | Awaitable[list[Draft]]"]

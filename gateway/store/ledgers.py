@@ -6,14 +6,13 @@ stands for every sender, category or account.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from gateway.store.messages import OptOut
-from gateway.store.records import MessageView
+from gateway.store.messages import InboundMessage, OptOut
 
 ALL: Final = "*"
 
@@ -106,39 +105,69 @@ class Consent(msgspec.Struct, frozen=True):
 
 
 class ConsentStore(Protocol):
-    """The consent ledger."""
+    """The consent ledger.
 
-    async def record_consents(self, consents: Sequence[Consent]) -> list[Consent]:
-        """Add statements."""
+    Of the statements of a number to a brand and to `*` the newest holds, whichever of the two it
+    was made to: newest by the time it was given, then by the order of recording, so that an import
+    of old consents never undoes a later refusal. It says nothing of opt-outs: those hold whatever
+    was consented to.
+    """
+
+    async def record_consents(self, statements: Sequence[Consent]) -> list[Consent]:
+        """Add statements; returns them with their ids and with brands as the ledger spells them.
+        Long lists are written in steps: after a failure the beginning may stand."""
 
     async def consents(
         self, account: str, limit: int, cursor: int | None = None, *, number: int | None = None
     ) -> list[Consent]:
-        """Newest first."""
+        """In the order of recording, newest first; `cursor` is the last id seen."""
 
-    async def consenting(self, account: str, brand: str, numbers: Sequence[int]) -> set[int]:
-        """Those of `numbers` whose newest statement to this brand, or to all brands, is a yes."""
+    async def consent_states(
+        self, account: str, brand: str, numbers: Sequence[int]
+    ) -> dict[int, ConsentState]:
+        """What holds for each of `numbers` and this brand; those that said nothing are left out.
+        Costs nothing where the account has no statements."""
+
+
+# --- what differs by account
+
+
+class AccountRules(msgspec.Struct, frozen=True):
+    """What a store must know of an account's settings."""
+
+    suppress_after: int = 0
+    """Permanent failures in a row after which a number is suppressed; 0: never."""
+    keep_text: float | None = None
+    """Seconds texts stay after a message ended; None: as long as the store keeps them."""
+    keep_messages: float | None = None
+    """Seconds messages and numbers stay after they ended."""
 
 
 # --- numbers that fail, people who want to be forgotten
 
 
 class Subject(msgspec.Struct):
-    """Everything kept of one number for one account."""
+    """What is kept of one number for one account beside its messages and replies."""
 
     number: int
-    messages: list[MessageView]
-    replies: list[dict[str, Any]]
     opt_outs: list[OptOutView]
     consents: list[Consent]
-    suppressed_at: int | None = None
+    failures: int = 0
+    """Permanent failures in a row."""
+    failed_at: int | None = None
+    """When the last of them was."""
+    suppressed: bool = False
 
 
 class Erased(msgspec.Struct, frozen=True):
     """What an erasure took away."""
 
     messages: int
+    """Messages whose number, text, values and reference are gone, the cancelled ones included."""
     canceled: int
+    """Those of them that waited to leave."""
+    under_way: int
+    """Messages that have left and whose fate is not known yet: they are erased when it is."""
     replies: int
     consents: int
     opt_outs_kept: int
@@ -148,15 +177,31 @@ class Erased(msgspec.Struct, frozen=True):
 class SubjectStore(Protocol):
     """Suppression, and the rights of a person."""
 
+    def rule_accounts(self, rules: Mapping[str, AccountRules]) -> None:
+        """What differs by account; one that is not named suppresses nothing and keeps what the
+        store keeps."""
+
     async def suppressed(self, account: str, numbers: Sequence[int]) -> set[int]:
-        """Those of `numbers` that failed for good too often in a row."""
+        """Those of `numbers` that failed for good too often in a row. Costs nothing where none of
+        them ever failed."""
 
     async def unsuppress(self, account: str, number: int, actor: str, now: int) -> bool:
-        """Forget the failures of a number; whether there were any."""
+        """Forget the failures of a number; whether it was suppressed. It is in the trail,
+        masked."""
 
     async def subject(self, account: str, number: int) -> Subject:
-        """What is kept of a number."""
+        """What is kept of a number; its messages are found by `search`, its replies by
+        `replies`."""
+
+    async def replies(
+        self, account: str, number: int, limit: int, cursor: int | None = None
+    ) -> list[InboundMessage]:
+        """What a number sent to the account, newest first; `cursor` is the last id seen."""
 
     async def erase(self, account: str, number: int, actor: str, now: int) -> Erased:
-        """Remove messages, texts, replies and consents of a number; what waits for it is cancelled
-        first. Refusals stay as keyed hashes with their proof. It is in the trail, masked."""
+        """Remove what is kept of a number; what waits for it is cancelled first, with an event.
+
+        Of a message stays that there was one: its status, times and carrier, without the number,
+        text, values, reference and operator's ids. Refusals stay as keyed hashes with their proof
+        and still stop messages. It is in the trail, masked.
+        """

@@ -94,7 +94,8 @@ class Rig:
             route=(Route(name="main", carriers=("op",)),),
         )
         self.store = SqliteStore(self.settings.store, 0, self.metrics, self.clock, strict=True)
-        self.admission = Checks(World(numbering, RoutingTable(self.settings.route), self.store))
+        routing = RoutingTable(self.settings.route)
+        self.admission = Checks(World(numbering, routing, self.store, people=self.store))
         # Not started: nothing is delivered to the endpoints tests make up.
         self.events = Events(self.store, self.metrics, self.settings.webhooks, self.clock)
         self.carriers = [carrier("op", 1, 2)]

@@ -10,6 +10,7 @@ from workbench import Bench
 from gateway.store.sqlite import (
     accept,
     batches,
+    consents,
     contents,
     correlation,
     expire,
@@ -31,7 +32,7 @@ from gateway.store.sqlite import (
 from gateway.store.sqlite.values import Values
 
 MODULES = (
-    accept, batches, contents, correlation, expire, lease, memory, moderation,
+    accept, batches, consents, contents, correlation, expire, lease, memory, moderation,
     moderation_queue, number_index, opt_outs, receive, recover, replace, retention, rows, settle,
     told, transitions,
 )  # fmt: skip

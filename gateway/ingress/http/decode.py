@@ -7,8 +7,9 @@ is looked at again. Knows no route and no store.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, EnumMeta
+from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -114,7 +115,7 @@ def _shape_problem(message: str, body: bytes) -> Problem:
     field = next((step for step in reversed(steps) if not step[0].isdigit() and step != "..."), "")
     subject = f"`{field}`: " if field else ""
     if message.startswith("Invalid enum value"):
-        allowed = ", ".join(CHOICES.get(field, ())) or "the documented values"
+        allowed = ", ".join(choices().get(field, ())) or "the documented values"
         return field_problem("invalid_value", _pointer(steps), f"{subject}one of {allowed}")
     if ", got `" in message:
         return field_problem("invalid_type", _pointer(steps), subject + message)
@@ -145,15 +146,23 @@ def _size(body: bytes, steps: list[str]) -> int | None:
     return len(value)
 
 
-def _choices() -> dict[str, tuple[str, ...]]:
+@cache
+def choices() -> dict[str, tuple[str, ...]]:
+    """Permitted values of the fields that have a list of them, read from all shapes. Made when the
+    first body fails: by then every module of shapes has been imported."""
     found: dict[str, tuple[str, ...]] = {}
-    for shape in vars(shapes).values():
-        if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
-            for info in msgspec.structs.fields(shape):
-                values = _values(get_type_hints(shape, include_extras=False)[info.name])
-                if values:
-                    found[info.encode_name] = values
+    for shape in _shapes(shapes.Shape):
+        for info in msgspec.structs.fields(shape):
+            values = _values(get_type_hints(shape, include_extras=False)[info.name])
+            if values:
+                found[info.encode_name] = values
     return found
+
+
+def _shapes(root: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    for shape in root.__subclasses__():
+        yield shape
+        yield from _shapes(shape)
 
 
 def _values(kind: Any) -> tuple[str, ...]:
@@ -167,7 +176,3 @@ def _values(kind: Any) -> tuple[str, ...]:
         if values:
             return values
     return ()
-
-
-CHOICES: Final = _choices()
-"""Permitted values of the fields that have a list of them, read from the shapes."""

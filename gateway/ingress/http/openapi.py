@@ -119,7 +119,10 @@ def _operation(route: Route) -> dict[str, Any]:
 
 def _body(route: Route, media: str) -> dict[str, Any]:
     if route.request is not None:
-        return _ref(route.request)
+        one = _ref(route.request)
+        if not route.many:
+            return one
+        return {"anyOf": [one, {"type": "array", "items": one, "maxItems": route.many}]}
     if media == NDJSON and route.request_line is not None:
         return _ref(route.request_line)
     return {"type": "string"}

@@ -62,6 +62,7 @@ PROBLEMS: Final[dict[str, Kind]] = _table(
     ("invalid_value", 422, "A field has a value that is not allowed."),
     ("invalid_header_row", 422, "The CSV header row cannot be used."),
     ("too_many_recipients", 422, "The body has too many recipients."),
+    ("too_many_entries", 422, "The body has too many entries."),
     ("idempotency_key_reused", 422, "The Idempotency-Key was used with another body."),
     # Too much.
     ("too_many_requests", 429, "The API key is used faster than allowed."),

@@ -41,6 +41,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Prefix of the id in the path."""
     request: type | None = None
     """Struct of the JSON body."""
+    many: int = 0
+    """Most entries where the body may also be a list of `request`."""
     request_line: type | None = None
     """Struct of one line of an NDJSON body."""
     media: tuple[str, ...] = (JSON,)

@@ -23,25 +23,15 @@ from gateway.ingress.http import (
     uploads,
     webhooks,
 )
+from gateway.ingress.http.parameters import ADMIN, CURSOR, LIMIT, OPTOUTS, READ, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
-from gateway.ingress.http.values import DEFAULT_LIMIT, MAX_LIMIT
+from gateway.ingress.http.routes_people import PEOPLE
 from gateway.model import STATUS_NAMES
 
-WRITE: Final = "messages:write"
-READ: Final = "messages:read"
-ADMIN: Final = "admin"
-
-_STRING: Final[dict[str, Any]] = {"type": "string"}
 _TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 
-LIMIT: Final = Parameter(
-    "limit",
-    "Most entries of one page.",
-    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-)
-CURSOR: Final = Parameter("cursor", "`next_cursor` of the page before; opaque.", _STRING)
 STATUS: Final = Parameter(
-    "status", f"One or several with commas: {', '.join(STATUS_NAMES)}.", _STRING
+    "status", f"One or several with commas: {', '.join(STATUS_NAMES)}.", STRING
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -70,9 +60,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         scope=READ,
         responses={200: a.MessagePage},
         parameters=(
-            Parameter("client_ref", "The caller's reference, whole.", _STRING),
-            Parameter("to", "A number in international form.", _STRING),
-            Parameter("batch", "A batch's id.", _STRING),
+            Parameter("client_ref", "The caller's reference, whole.", STRING),
+            Parameter("to", "A number in international form.", STRING),
+            Parameter("batch", "A batch's id.", STRING),
             STATUS,
             Parameter("from_time", "Created at or after.", _TIME),
             Parameter("to_time", "Created before.", _TIME),
@@ -178,7 +168,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         responses={200: (a.RecipientPage, a.IneligiblePage)},
         lines=(a.MessageOut, a.IneligibleOut),
         parameters=(
-            Parameter("status", f"{STATUS.description} Or `ineligible`, alone.", _STRING),
+            Parameter("status", f"{STATUS.description} Or `ineligible`, alone.", STRING),
             LIMIT,
             CURSOR,
         ),
@@ -355,11 +345,12 @@ ROUTES: Final[tuple[Route, ...]] = (
         summary="Record an opt-out",
         description="Waiting messages it concerns are cancelled. Recording it twice is no error.",
         tag="Compliance",
-        scope="optouts",
+        scope=OPTOUTS,
         request=shapes.OptOutRequest,
         responses={200: a.OptOutOut},
         takes_body=True,
     ),
+    *PEOPLE,
     Route(
         method="GET",
         path="/v1/carriers",
@@ -377,7 +368,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         tag="Operation",
         scope=ADMIN,
         responses={200: a.KeyList},
-        parameters=(Parameter("account", "Only this account's.", _STRING),),
+        parameters=(Parameter("account", "Only this account's.", STRING),),
     ),
     Route(
         method="POST",

@@ -63,6 +63,9 @@ class Memory:
         """Campaigns some of whose messages ended: `maintain` looks whether they are finished."""
         self.opted_out: set[int] = set()
         """Accounts some number refuses."""
+        self.consenting: set[int] = set()
+        """Accounts with statements of consent or its refusal; added to by the writer, read by
+        any."""
         self.mailboxes: set[int] = set()
         """Accounts whose receivers' place was asked for since the start; the loop says so."""
         self.parked_keys: set[int] | None = set()
@@ -96,6 +99,7 @@ class Memory:
         self.opted_out.update(
             row[0] for row in connection.execute("SELECT DISTINCT account FROM opt_outs")
         )
+        self.consenting.update(row[0] for row in connection.execute(CONSENTING))
         self.next_parked += connection.execute(
             "SELECT coalesce(max(id), 0) FROM parked"
         ).fetchone()[0]
@@ -151,6 +155,10 @@ LEASABLE: Final = frozenset({BatchState.RUNNING.value, BatchState.FINISHED.value
 _waiting: Final = msgspec.json.Decoder(list[list[int | None]])
 _batches: Final = msgspec.json.Decoder(list[tuple[int, int, str, int | None]])
 
+CONSENTING: Final = """
+SELECT n.id FROM names AS n WHERE n.kind = 'account'
+AND EXISTS (SELECT 1 FROM consents AS c WHERE c.account = n.id)
+"""
 OPEN_BATCHES: Final = "SELECT id, account, state FROM batches WHERE finished IS NULL"
 BATCHES: Final = """
 SELECT json_group_array(json_array(b.id, b.account, b.state, b.finished))

@@ -358,18 +358,20 @@ CREATE TABLE opt_out_hashes (
     PRIMARY KEY (account, digest, sender, category)
 ) WITHOUT ROWID;
 
-CREATE TABLE consents (            -- append-only; the newest of a number and brand holds
+CREATE TABLE consents (            -- append-only; the newest of a number and brand holds; each
+                                   -- index ends in the id
     id INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
     number INTEGER NOT NULL,
-    brand TEXT NOT NULL,           -- * for all
+    brand TEXT NOT NULL,           -- as `ledgers.spelt`; * for all
     state TEXT NOT NULL,           -- ledgers.ConsentState
     at INTEGER NOT NULL,
     wording TEXT NOT NULL,
     source TEXT NOT NULL,
     actor TEXT NOT NULL
 );
-CREATE INDEX consents_by_number ON consents (account, number, brand, id);
+CREATE INDEX consents_by_number ON consents (account, number, at);
+CREATE INDEX consents_by_account ON consents (account);
 
 CREATE TABLE failures (            -- permanent failures in a row
     account INTEGER NOT NULL,

@@ -75,6 +75,7 @@ from gateway.store.sqlite import (
     told,
     webhooks,
 )
+from gateway.store.sqlite.calls_people import PeopleCalls
 from gateway.store.sqlite.calls_registry import RegistryCalls
 from gateway.store.sqlite.checkpoint import Checkpointer
 from gateway.store.sqlite.linking import Links, askers
@@ -99,7 +100,7 @@ SELECT max(
 """
 
 
-class SqliteStore(RegistryCalls):
+class SqliteStore(RegistryCalls, PeopleCalls):
     """The contract, on one SQLite file. Opened once: after a failed `open`, make another."""
 
     def __init__(

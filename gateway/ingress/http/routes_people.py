@@ -1,0 +1,51 @@
+"""The rows of the route table that concern people: consents.
+
+In: handlers, shapes, answers. Out: `PEOPLE`, which `routes.ROUTES` splices in.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.ingress.http import answers_people as a
+from gateway.ingress.http import people
+from gateway.ingress.http.parameters import CURSOR, LIMIT, OPTOUTS, STRING
+from gateway.ingress.http.route import Parameter, Route
+from gateway.ingress.http.shapes_people import MOST, ConsentRequest
+
+TAG: Final = "Compliance"
+
+PEOPLE: Final[tuple[Route, ...]] = (
+    Route(
+        method="POST",
+        path="/v1/consents",
+        handler=people.record_consents,
+        summary="Record consents",
+        description=f"One statement, or a list of up to {MOST}. Nothing is overwritten: of a "
+        "number's statements to a brand and to `*` the newest holds, by the time it was given. "
+        "`denied` stops advertising and informational messages; it is no opt-out and takes none "
+        "back, and neither does `granted`. Accounts with `strict_consent` send advertising only "
+        "where `granted` holds. Recording a statement twice is no error.",
+        tag=TAG,
+        scope=OPTOUTS,
+        request=ConsentRequest,
+        many=MOST,
+        responses={200: a.ConsentsRecorded},
+        takes_body=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/consents",
+        handler=people.consents,
+        summary="List consents",
+        description="The last recorded first.",
+        tag=TAG,
+        scope=OPTOUTS,
+        responses={200: a.ConsentPage},
+        parameters=(
+            Parameter("number", "Only this number's, in international form.", STRING),
+            LIMIT,
+            CURSOR,
+        ),
+    ),
+)
