@@ -9,8 +9,6 @@ A single value can be set from the environment: `ALDIS_HTTP__PORT=8081` is `[htt
 
 from __future__ import annotations
 
-import copy
-import difflib
 import hashlib
 import os
 import re
@@ -21,8 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
-from config import base
 from config import settings as s
+from config.converting import explain, nearest, pinpoint, quantity
 from config.lines import line_of, locate
 from config.references import check_references
 
@@ -32,13 +30,7 @@ ENVIRONMENT_PREFIX: Final = "ALDIS_"
 _LISTS: Final = {
     "account": s.Account, "carrier": s.Carrier, "route": s.Route, "smpp": s.SmppPort,
 }  # fmt: skip
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)\Z")
-_AT: Final = re.compile(r" - at `(?P<key>key` in `)?\$(?P<path>.*)`$")
-_STEP: Final = re.compile(r"\.([^.\[]+)|\[([0-9]+)\]")
 _CARRIER: Final = re.compile(r"carrier\[([0-9]+)\]\.?")
-_UNKNOWN: Final = re.compile(r"Object contains unknown field `([^`]*)`")
 
 
 class ConfigProblems(ValueError):
@@ -104,7 +96,7 @@ class _Reading:
         kinds = {field.name: field.type for field in msgspec.structs.fields(s.Settings)}
         for key, value in self.raw.items():
             if key not in kinds:
-                self.complain(key, f"unknown table `{key}`{_nearest(key, kinds)}")
+                self.complain(key, f"unknown table `{key}`{nearest(key, kinds)}")
             elif isinstance(value, list):
                 item = _LISTS.get(key)
                 if item is None:
@@ -146,9 +138,9 @@ class _Reading:
 
     def _convert(self, value: Any, kind: Any, path: str) -> Any:
         try:
-            return msgspec.convert(value, kind, dec_hook=_quantity)
+            return msgspec.convert(value, kind, dec_hook=quantity)
         except msgspec.ValidationError as error:
-            self.complain(*_explain(_pinpoint(str(error), value, kind), kind, path))
+            self.complain(*explain(pinpoint(str(error), value, kind), kind, path))
             return None
 
     def _apply_environment(self) -> None:
@@ -271,98 +263,3 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(below, dict):
             merged[key] = _merged(below, value)
     return merged
-
-
-def _quantity(kind: type, value: Any) -> Any:
-    """Durations and sizes from what stands in the file."""
-    if kind is base.Duration:
-        match = _QUANTITY.match(value) if isinstance(value, str) else None
-        if match is None or match[2] not in _UNITS:
-            raise ValueError(
-                'expected a duration with its unit, such as "250ms", "30s", "4h", "7d"'
-            )
-        return base.Duration(float(match[1]) * _UNITS[match[2]])
-    if kind is base.Size:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return base.Size(value)
-        match = _QUANTITY.match(value) if isinstance(value, str) else None
-        if match is None or match[2] not in _SIZES:
-            raise ValueError('expected octets or a size, such as 65536, "64KiB", "16MiB"')
-        return base.Size(float(match[1]) * _SIZES[match[2]])
-    raise NotImplementedError(kind)
-
-
-def _explain(message: str, kind: Any, path: str) -> tuple[str, str]:
-    """(path, sentence) from a msgspec complaint about a value that stands at `path`."""
-    at = _AT.search(message)
-    inner = at["path"] if at is not None else ""
-    message = _AT.sub("", message)
-    unknown = _UNKNOWN.search(message)
-    if unknown is not None:
-        fields = _fields_at(kind, inner)
-        key = unknown[1]
-        return f"{path}{inner}.{key}", f"unknown key `{key}`{_nearest(key, fields)}"
-    missing = re.search(r"missing required field `([^`]*)`", message)
-    if missing is not None:
-        return f"{path}{inner}", f"`{missing[1]}` is missing; add it to this table"
-    field = inner.rpartition(".")[2] or path
-    return f"{path}{inner}", f"`{field}`: {message[:1].lower()}{message[1:]}"
-
-
-def _pinpoint(message: str, value: Any, kind: Any) -> str:
-    """`message` with the key where msgspec, of an entry of a free table, says `[...]` or nothing.
-
-    Each entry is tried alone, until one brings the same complaint.
-    """
-    at = _AT.search(message)
-    if at is None or not (at["key"] or "[...]" in at["path"]):
-        return message
-    before, _, after = at["path"].partition("[...]")
-    whole = copy.deepcopy(value)
-    holder: Any = None
-    last: str | int = ""
-    table: Any = whole
-    for name, index in _STEP.findall(before):
-        holder, last = table, name or int(index)
-        table = table[last]
-    for key, entry in dict(table).items():
-        if holder is None:
-            whole = {key: entry}
-        else:
-            holder[last] = {key: entry}
-        try:
-            msgspec.convert(whole, kind, dec_hook=_quantity)
-        except msgspec.ValidationError as error:
-            if str(error) == message:
-                return f"{message[: at.start()]} - at `${before}.{key}{after}`"
-    return message
-
-
-def _fields_at(kind: Any, inner: str) -> list[str]:
-    """The keys allowed in the table at `inner` below a struct of type `kind`."""
-    for part in re.findall(r"[A-Za-z_]+", inner):
-        for field in msgspec.structs.fields(kind):
-            if field.name == part:
-                kind = _struct_in(field.type)
-                break
-        if kind is None:
-            return []
-    return [field.name for field in msgspec.structs.fields(kind)]
-
-
-def _struct_in(annotation: Any) -> Any:
-    """The Section inside `Tls | None`, `tuple[Key, ...]`, `dict[str, StatusRule]`."""
-    if isinstance(annotation, type) and issubclass(annotation, base.Section):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _struct_in(argument)
-        if found is not None:
-            return found
-    return None
-
-
-def _nearest(key: str, known: Any) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known here: {', '.join(sorted(known))}" if known else ""

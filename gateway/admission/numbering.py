@@ -14,7 +14,7 @@ from typing import Final
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from gateway.admission.prefixes import CallingCode, calling_codes
+from gateway.policy.prefixes import CallingCode, calling_codes
 
 MAX_LENGTH: Final = 32
 """Longer than any number with its brackets and spaces; beyond it nobody typed a number."""
