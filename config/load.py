@@ -184,6 +184,10 @@ class _Reading:
             return self.directory / profile
         return PROFILES / f"{profile}.toml"
 
+    def _policy_file(self, name: str) -> str:
+        """Paths start where the configuration stands, as those of profiles do."""
+        return str(self.directory.absolute() / name) if "/" in name else name
+
     def _resolve(self, found: s.Settings) -> s.Settings:
         """Fill in what the environment holds; reduce keys to hashes."""
         replace = msgspec.structs.replace
@@ -214,7 +218,12 @@ class _Reading:
             accounts.append(
                 replace(account, keys=tuple(keys), webhooks=tuple(webhooks), smpp=tuple(logins))
             )
-        return replace(found, carrier=tuple(carriers), account=tuple(accounts))
+        policy = replace(
+            found.policy,
+            quiet_hours=self._policy_file(found.policy.quiet_hours),
+            zones=self._policy_file(found.policy.zones),
+        )
+        return replace(found, carrier=tuple(carriers), account=tuple(accounts), policy=policy)
 
     def _key(self, path: str, key: s.Key) -> s.Key:
         given = [name for name in ("value", "hash", "env") if getattr(key, name) is not None]

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config import settings as s
+from config.policy_references import check_policy
 from protocol import tlv
 from protocol.errors import UsageError
 
@@ -43,6 +44,7 @@ def check_references(found: s.Settings) -> Iterator[Problem]:
         yield from _files("http.tls", found.http.tls.certificate, found.http.tls.key)
     if found.http.port and found.http.port == found.ops.port and found.http.host == found.ops.host:
         yield "ops.port", f"port {found.ops.port} is taken by [http]; choose another"
+    yield from check_policy(found)
 
 
 def _unique(kind: str, names: list[str]) -> Iterator[Problem]:
