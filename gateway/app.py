@@ -74,6 +74,7 @@ class App:
         self.metrics = m.Metrics()
         self.store = SqliteStore(settings.store, settings.gateway.node, self.metrics, clock)
         self.world = World(Numbering(), RoutingTable(settings.route), self.store, people=self.store)
+        self._moderate(settings)
         self.returns = Returns(self.store, self.metrics, clock)
         self.taps = Taps(settings, self.metrics, clock)
         self.dispatcher = Dispatcher(
@@ -150,6 +151,7 @@ class App:
         self.taps.configure(settings)
         self.http.configure(settings)
         self.smpp.configure(settings)
+        self._moderate(settings)
         self.world.routing = RoutingTable(settings.route)
         await self.returns.apply(settings.carrier, settings.account)
         await self.events.apply(settings.account)
@@ -178,6 +180,13 @@ class App:
 
     async def _on_deliver(self, profile: Profile, pdus: list[Pdu]) -> list[int]:
         return await self.returns.take(profile.name, pdus)
+
+    def _moderate(self, settings: Settings) -> None:
+        """What the store must know of moderation."""
+        counts = {one.name: one.moderation.validity_counts for one in settings.account}
+        self.store.set_moderation(
+            lambda account: counts.get(account, True), settings.policy.most_waiting_items
+        )
 
     async def _check_store(self) -> object:
         return await self.store.recall("readiness")

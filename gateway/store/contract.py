@@ -34,6 +34,7 @@ from gateway.store.messages import (
     Submission,
     WaitingPart,
 )
+from gateway.store.moderation import ModerationStore
 from gateway.store.records import (
     ApiKey,
     BatchView,
@@ -50,7 +51,7 @@ from gateway.store.records import (
 from gateway.store.registry import RegistryStore
 
 
-class Store(RegistryStore, ConsentStore, Protocol):
+class Store(RegistryStore, ConsentStore, ModerationStore, Protocol):
     """The contract. `sqlite` and `redis` pass the same test suite."""
 
     async def open(self, policy: Callable[[str, str], OnUnknown], now: int) -> Recovered:

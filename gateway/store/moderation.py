@@ -29,20 +29,28 @@ class Item(msgspec.Struct):
 
     id: int
     text: Text
+    """Its `text` is empty once retention has taken it."""
     state: ItemState
     messages: int
     """Messages that were held for it, those since released, ended or cancelled included."""
     waiting: int
     """Messages that still wait for it or have still to be released."""
     created: int
-    first_due: int | None
+    first_due: int
     """When the first of its messages would leave, UTC µs: scheduled ones are judged ahead."""
     claimed_by: str | None = None
+    """Whoever has it, or had: see `claimed_until`."""
     claimed_until: int | None = None
     decided_by: str | None = None
     decided_at: int | None = None
     reason: str | None = None
     """What the moderator said."""
+
+    def holder(self, now: int) -> str | None:
+        """Who has it now; a claim that is over is nobody's."""
+        until = self.claimed_until
+        undecided = self.state is ItemState.WAITING
+        return self.claimed_by if undecided and until is not None and until > now else None
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -51,6 +59,7 @@ class Decision(msgspec.Struct, frozen=True):
     item: int
     approve: bool
     actor: str
+    """As in `claim`."""
     at: int
     reason: str = ""
 
@@ -60,7 +69,7 @@ class Claimed(StrEnum):
 
     DONE = "done"
     UNKNOWN = "unknown"
-    """There is no such item."""
+    """There is no such item, or it is another account's."""
     TAKEN = "taken"
     """Another moderator has it."""
     DECIDED = "decided"
@@ -71,16 +80,20 @@ class ItemsWaiting(msgspec.Struct, frozen=True):
     """Of one account, for the metrics."""
 
     items: int
+    """Undecided items some message waits for."""
     messages: int
-    created: Sequence[int]
-    """When the oldest items (at most 1,000) were made, UTC µs."""
+    since: Sequence[int]
+    """When the oldest items (at most 1,000) began to hold messages, UTC µs."""
 
 
 class ModerationStore(Protocol):
     """The part of the contract that holds texts and carries decisions out.
 
     `accept` and `replace` make the items of what they hold, in the same transaction; what is held
-    for an item that was decided meanwhile is carried out like the rest.
+    for an item that was decided meanwhile is carried out like the rest. They raise `Busy` when more
+    texts would wait than `[policy] most_waiting_items`.
+
+    With `account` a call sees that account's items alone; None sees all.
     """
 
     async def judged(self, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
@@ -95,20 +108,29 @@ class ModerationStore(Protocol):
     ) -> list[Item]:
         """Oldest first (who waits longest is served first); `cursor` is the last id seen."""
 
-    async def item(self, item: int) -> Item | None:
+    async def item(self, account: str | None, item: int) -> Item | None:
         """One item."""
 
     async def claim(
-        self, item: int, moderator: str, now: int, until: int, *, release: bool = False
+        self,
+        account: str | None,
+        item: int,
+        moderator: str,
+        now: int,
+        until: int,
+        *,
+        release: bool = False,
     ) -> tuple[Claimed, Item | None]:
         """Keep an item for a moderator until then; `release` lets it go again. Claiming what one
-        has already renews it; a claim that is over is nobody's."""
+        has already renews it; a claim that is over is nobody's. It is in the trail."""
 
-    async def decide(self, decisions: Sequence[Decision]) -> list[tuple[Claimed, Item | None]]:
+    async def decide(
+        self, account: str | None, decisions: Sequence[Decision]
+    ) -> list[tuple[Claimed, Item | None]]:
         """Decide items; each that is decided is an event `moderation.decided` and in the trail.
 
         Returns when the decisions are on disk; their messages are released or rejected by
-        `carry_out` in steps.
+        `carry_out` in steps. The items are as they are then, or as others have left them.
         """
 
     async def carry_out(self, now: int) -> bool:
@@ -116,7 +138,12 @@ class ModerationStore(Protocol):
         more waits."""
 
     def on_decided(self, listener: Callable[[], None]) -> None:
-        """Call `listener()` on the event loop after a commit that left something to carry out."""
+        """Call `listener()` on the event loop after a commit that left something to carry out.
+        What a restart found is not told of: carry out once at the start."""
 
     def items_waiting(self) -> Mapping[str, ItemsWaiting]:
-        """By account, from memory; costs nothing."""
+        """By account, those included that had some since the start; from memory, costs nothing."""
+
+    def set_moderation(self, validity_counts: Callable[[str], bool], most_waiting: int) -> None:
+        """Settings: whether the validity of an account's messages runs while they are held, and how
+        many items may wait (the rest is `Busy`). Called from any thread."""

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
+from held import held, hold, items, text
 from workbench import DAY, HOUR, START, Bench
 
 from gateway.errors import Busy
 from gateway.metrics import MODERATION_HELD
-from gateway.model import Status
 from gateway.store.messages import Text
-from gateway.store.sqlite import moderation
 from gateway.store.sqlite.names import ACCOUNT
-
-HELD = Status.HELD_MODERATION
-
-
-def text(said: str = "hello", account: str = "shop", **more: object) -> Text:
-    digest = hashlib.blake2b(f"{account}\0{said}".encode(), digest_size=16).digest()
-    return Text(digest, account, "ACME", "service", said, **more)  # type: ignore[arg-type]
-
-
-async def hold(
-    bench: Bench, waits: dict[Text, list[tuple[int, int]]], account: str = "shop"
-) -> None:
-    def call(transaction):
-        owner = bench.store._names.intern(transaction.connection, ACCOUNT, account)
-        moderation.hold(transaction, bench.store._memory, owner, waits, bench.now)
-
-    await bench.store._writer.call("hold", call)
-
-
-def items(bench: Bench) -> list[tuple[object, ...]]:
-    return bench.sql(
-        "SELECT json ->> 'text', state, messages, first_due,"
-        " (SELECT count(*) FROM held WHERE item = items.id) FROM items ORDER BY id"
-    )
 
 
 async def test_one_item_for_all_that_say_the_same(bench: Bench):
-    ids = await bench.accept(5, status=HELD)
+    ids = await bench.accept(5)
     await hold(bench, {text(): [(one, START + 9) for one in ids[:2]]})
     await hold(bench, {text(): [(ids[2], START + 5)], text("other"): [(ids[3], START + 7)]})
     assert items(bench) == [
@@ -57,7 +30,7 @@ async def test_one_item_for_all_that_say_the_same(bench: Bench):
 
 
 async def test_many_texts_at_once(bench: Bench):
-    ids = await bench.accept(2_000, status=HELD)
+    ids = await bench.accept(2_000)
     waits = {text(f"{n % 1_500}"): [] for n in range(2_000)}
     for n, one in enumerate(ids):
         waits[text(f"{n % 1_500}")].append((one, START))
@@ -69,8 +42,8 @@ async def test_many_texts_at_once(bench: Bench):
 
 
 async def test_accounts_do_not_mix(bench: Bench):
-    (one,) = await bench.accept(1, status=HELD)
-    (two,) = await bench.accept(1, status=HELD, account="other")
+    (one,) = await bench.accept(1)
+    (two,) = await bench.accept(1, account="other")
     await hold(bench, {text(): [(one, START)]})
     bench.now += HOUR
     await hold(bench, {text(account="other"): [(two, START)]}, "other")
@@ -80,7 +53,7 @@ async def test_accounts_do_not_mix(bench: Bench):
 
 
 async def test_more_texts_than_may_wait_are_refused_and_leave_nothing(bench: Bench):
-    ids = await bench.accept(3, status=HELD)
+    ids = await bench.accept(3)
     bench.store._memory.most_waiting_items = 1
     await hold(bench, {text(): [(ids[0], START)]})
     with pytest.raises(Busy, match="1 texts wait for a moderator, 1 may"):
@@ -91,8 +64,8 @@ async def test_more_texts_than_may_wait_are_refused_and_leave_nothing(bench: Ben
 
 
 async def test_what_ends_waits_no_longer(bench: Bench):
-    ids = await bench.accept(3, status=HELD, validity=HOUR)
-    await hold(bench, {text(): [(one, START) for one in ids[:2]], text("b"): [(ids[2], START)]})
+    ids = await held(bench, 2, validity=HOUR)
+    await held(bench, 1, "b", validity=HOUR)
     await bench.store.cancel("shop", ids[:1], bench.now)
     assert [row[2:] for row in items(bench)] == [(2, START, 1), (1, START, 1)]
     assert bench.store._memory.moderation.waiting() == {1: (2, 2, [START, START])}
@@ -102,15 +75,14 @@ async def test_what_ends_waits_no_longer(bench: Bench):
     assert [row[4] for row in items(bench)] == [0, 0]
     assert bench.store._memory.moderation.waiting() == {1: (0, 0, [])}
     # The next one makes it wait again, from now on.
-    (again,) = await bench.accept(1, status=HELD)
-    await hold(bench, {text(): [(again, bench.now)]})
+    await held(bench)
     assert items(bench)[0] == ("hello", "waiting", 3, bench.now, 1)
     assert bench.store._memory.moderation.waiting() == {1: (1, 1, [bench.now])}
     bench.check()
 
 
 async def test_a_restart_knows_what_waits(bench: Bench):
-    ids = await bench.accept(3, status=HELD)
+    ids = await bench.accept(3)
     await hold(bench, {text(): [(one, START) for one in ids[:2]], text("b"): [(ids[2], START)]})
     newest = bench.sql("SELECT max(id) FROM items")[0][0]
     await bench.reopen(crash=True)
@@ -120,10 +92,8 @@ async def test_a_restart_knows_what_waits(bench: Bench):
 
 async def test_validity_may_stand_still_while_held(bench: Bench):
     bench.store._memory.validity_counts = lambda account: account != "patient"
-    (one,) = await bench.accept(1, status=HELD, validity=HOUR, account="patient")
-    (two,) = await bench.accept(1, status=HELD, validity=HOUR)
-    await hold(bench, {text(account="patient"): [(one, START)]}, "patient")
-    await hold(bench, {text(): [(two, START)]})
+    (one,) = await held(bench, 1, account="patient", validity=HOUR)
+    await held(bench, 1, validity=HOUR)
     bench.now += 2 * HOUR
     await bench.maintain()
     assert bench.statuses() == {"held_moderation": 1, "expired": 1}

@@ -10,10 +10,12 @@ from workbench import Bench
 from gateway.store.sqlite import (
     accept,
     batches,
+    carrying,
     consents,
     contents,
     correlation,
     expire,
+    judging,
     lease,
     memory,
     moderation,
@@ -32,9 +34,9 @@ from gateway.store.sqlite import (
 from gateway.store.sqlite.values import Values
 
 MODULES = (
-    accept, batches, consents, contents, correlation, expire, lease, memory, moderation,
-    moderation_queue, number_index, opt_outs, receive, recover, replace, retention, rows, settle,
-    told, transitions,
+    accept, batches, carrying, consents, contents, correlation, expire, judging, lease, memory,
+    moderation, moderation_queue, number_index, opt_outs, receive, recover, replace, retention,
+    rows, settle, told, transitions,
 )  # fmt: skip
 
 
@@ -64,7 +66,10 @@ WALKS = {
     # In order of the key, as far as LIMIT.
     "retention.PARKED": {"SCAN parked"},
     # The rows of a subquery that has a LIMIT.
+    "carrying.NEXT": {"SCAN h"},
     "correlation.LOG": {"SCAN p"},
+    "judging.PAGE": {"SCAN i"},
+    "judging.PAGE_OF": {"SCAN i"},
     "retention.OLD_TOLD": {"SCAN t"},
     # At start, once; as many as the server lets wait.
     "told.WAITING": {"SCAN waiting_parts"},
@@ -104,6 +109,15 @@ async def test_no_statement_walks_a_big_table(bench: Bench, size: int):
             "lease.NEXT",
             "messages USING COVERING INDEX messages_due (lane=? AND source=? AND due>?)",
         ),
+        ("carrying.NEXT", "held USING COVERING INDEX held_by_item (item=?)"),
+        ("carrying.NEXT", "m USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("carrying.RELEASE", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("carrying.RELEASE_LATER", "held USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("carrying.DONE", "held USING COVERING INDEX held_by_item (item=?)"),
+        ("judging.PAGE", "items USING INDEX items_by_state (state=? AND id>?)"),
+        ("judging.PAGE_OF", "items USING INDEX items_by_account (account=? AND state=? AND id>?)"),
+        ("judging.ERASE", "items USING INDEX items_texts (id<?)"),
+        ("moderation.WAITED", "h USING INTEGER PRIMARY KEY (rowid=?)"),
         ("lease.TAKE", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
         ("transitions.SENT", "messages USING INTEGER PRIMARY KEY (rowid=?)"),
         ("transitions.ENDED", "messages USING INTEGER PRIMARY KEY (rowid=?)"),

@@ -19,6 +19,7 @@ from gateway.store.sqlite import (
     expire,
     idempotency,
     inbound,
+    judging,
     log_retention,
     number_index,
     registry,
@@ -69,6 +70,8 @@ class Maintenance:
             _Task(kept.mailboxes, RETENTION_PERIOD),
             _Task(kept.batches, RETENTION_PERIOD),
             _Task(self._audit, RETENTION_PERIOD),
+            _Task(lambda t, now: judging.erase(t, memory, now), RETENTION_PERIOD),
+            _Task(lambda t, now: judging.prune(t, memory, now), RETENTION_PERIOD),
         ]
 
     def step(self, transaction: Transaction, now: int) -> bool:

@@ -9,7 +9,6 @@ Rebuilt at start from one walk of the index `held_by_item`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
@@ -85,6 +84,11 @@ class Queue:
         if entry.messages <= 0:
             self._drop(item, entry)
 
+    def since(self, item: int) -> int | None:
+        """When an undecided item began to hold messages; None if it holds none."""
+        entry = self._entries.get(item)
+        return None if entry is None else entry.since
+
     def decided(self, item: int) -> None:
         """What the item holds is to be carried out; it goes to the end of the line."""
         entry = self._entries.get(item)
@@ -98,11 +102,12 @@ class Queue:
         """It holds nothing any more."""
         self._undone.pop(item, None)
 
-    def served(self, items: Iterable[int]) -> None:
-        """They had their turn: a campaign of a million does not keep others waiting."""
-        for item in items:
-            if self._undone.pop(item, self) is None:
-                self._undone[item] = None
+    def served(self, item: int) -> None:
+        """It had its turn and holds more: it goes to the end, so that a campaign of a million does
+        not keep others waiting."""
+        if item in self._undone:
+            del self._undone[item]
+            self._undone[item] = None
 
     def undone(self, most: int) -> list[int]:
         """Decided items that may hold something, next in turn first."""

@@ -75,6 +75,7 @@ from gateway.store.sqlite import (
     told,
     webhooks,
 )
+from gateway.store.sqlite.calls_moderation import ModerationCalls
 from gateway.store.sqlite.calls_people import PeopleCalls
 from gateway.store.sqlite.calls_registry import RegistryCalls
 from gateway.store.sqlite.checkpoint import Checkpointer
@@ -100,7 +101,7 @@ SELECT max(
 """
 
 
-class SqliteStore(RegistryCalls, PeopleCalls):
+class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
     """The contract, on one SQLite file. Opened once: after a failed `open`, make another."""
 
     def __init__(
@@ -132,6 +133,7 @@ class SqliteStore(RegistryCalls, PeopleCalls):
         self._event_listeners: list[Callable[[Mapping[str, int]], None]] = []
         self._work_listeners: list[Callable[[], None]] = []
         self._registry_listeners = []
+        self._decided_listeners = []
         self._checkpointer = Checkpointer(self._path)
 
     # opening and closing
@@ -214,7 +216,8 @@ class SqliteStore(RegistryCalls, PeopleCalls):
         memory = self._memory
         counts = self._events.touched()
         work, memory.work = memory.work, False
-        if not counts and not work:
+        decided, memory.moderation.news = memory.moderation.news, False
+        if not counts and not work and not decided:
             return None
 
         def tell() -> None:
@@ -224,6 +227,9 @@ class SqliteStore(RegistryCalls, PeopleCalls):
             if work:
                 for on_work in self._work_listeners:
                     on_work()
+            if decided:
+                for on_decided in self._decided_listeners:
+                    on_decided()
 
         return tell
 
