@@ -23,7 +23,7 @@ from typing import Final
 import uvloop
 
 from config.load import ConfigProblems, load
-from config.settings import Carrier, Settings
+from config.settings import Account, Carrier, Settings
 from gateway import VERSION, log
 from gateway import metrics as m
 from gateway.admission import Checks
@@ -43,6 +43,7 @@ from gateway.ingress.smpp import SmppServer
 from gateway.model import UNKNOWN_POLICY, Category, OnUnknown
 from gateway.returns import Returns
 from gateway.routing import RoutingTable
+from gateway.store.ledgers import AccountRules
 from gateway.store.sqlite import SqliteStore
 from protocol.pdu import Pdu
 
@@ -106,6 +107,7 @@ class App:
             self.dispatcher.status,
             clock,
             self.metrics,
+            numbering=self.world.numbering,
             version=VERSION,
         )
         self.ops = OpsServer(
@@ -120,6 +122,7 @@ class App:
 
     async def start(self) -> None:
         """From the inside out: nobody is let in before what they need is there."""
+        self.store.rule_accounts(account_rules(self.settings.account))
         recovered = await self.store.open(unknown_policy(self.settings.carrier), clock())
         self._count_recovered(recovered.resent, recovered.unknown)
         await self.returns.apply(self.settings.carrier, self.settings.account)
@@ -153,6 +156,7 @@ class App:
         self.smpp.configure(settings)
         self._moderate(settings)
         self.world.routing = RoutingTable(settings.route)
+        self.store.rule_accounts(account_rules(settings.account))
         await self.returns.apply(settings.carrier, settings.account)
         await self.events.apply(settings.account)
         await self.mailboxes.apply(settings.account)
@@ -197,6 +201,14 @@ class App:
         logger.warning("leases of the last run", extra={"resent": resent, "unknown": unknown})
         self.metrics.count(m.POSSIBLE_DUPLICATES, resent, "before restart")
         self.metrics.count(m.OUTCOME_UNKNOWN, resent + unknown, "before restart", "restart")
+
+
+def account_rules(accounts: tuple[Account, ...]) -> dict[str, AccountRules]:
+    """What the store must know of the accounts' settings."""
+    return {
+        account.name: AccountRules(account.suppress_after, account.keep_text, account.keep_messages)
+        for account in accounts
+    }
 
 
 def unknown_policy(carriers: tuple[Carrier, ...]) -> Callable[[str, str], OnUnknown]:

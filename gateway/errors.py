@@ -105,6 +105,13 @@ REASONS: Final[dict[str, Reason]] = _table(
 )
 """One table; the HTTP API, the SMPP server, the documentation and the tests read it."""
 
+ABOUT_THE_NUMBER: Final = frozenset({"unknown_subscriber", "invalid_number", "not_mobile"})
+"""Permanent reasons that are the number's own: the same number fails again whatever is sent, by
+whomever. Where an operator blocked a text or a sender, another may well arrive. Which reason a
+carrier's codes stand for is its profile's to say."""
+if not all(REASONS[code].permanent for code in ABOUT_THE_NUMBER):
+    raise AssertionError("a number is not suppressed for what may pass")
+
 REASON_BY_NUMBER: Final = {reason.number: reason for reason in REASONS.values()}
 
 

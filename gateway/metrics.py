@@ -213,6 +213,9 @@ STORE_ERRORS = _row("counter", "store_errors_total", "Store calls that failed.",
 STORE_WAITING = _row("gauge", "store_calls_waiting", "Calls waiting for a commit.")
 ILLEGAL_TRANSITIONS = _row("counter", "illegal_transitions_total", "Ignored.", "before", "after")
 FINISHED = _row("counter", "messages_finished_total", "Final statuses.", "status")
+NUMBERS_SUPPRESSED = _row(
+    "counter", "numbers_suppressed_total", "Numbers that failed for good too often.", "account"
+)
 PRUNED = _row("counter", "pruned_total", "Rows removed by retention.", "table")
 
 # moderation

@@ -20,6 +20,7 @@ from gateway.admission import (
     route,
     schedule,
     sender,
+    suppressed,
 )
 from gateway.admission.world import Check, World
 from gateway.draft import Ask, Draft
@@ -29,6 +30,7 @@ ORDER: Final[tuple[Check, ...]] = (
     schedule.check,
     number.check,
     country.check,
+    suppressed.check,
     consent.check,
     opt_out.check,
     render.check,

@@ -28,8 +28,18 @@ _PUNCTUATION: Final = str.maketrans("", "", " \t\u00a0\u202f().-/\u2010\u2011\u2
 Verdict = tuple[int, str | None, str | None, str]
 """(E.164 digits as an integer or 0, ISO 3166 country or None, reason code or None, detail).
 
-`not_mobile` verdicts carry the number: it exists, and an account may allow it.
+`not_mobile` verdicts carry the number: it exists, and an account may allow it. The detail of a
+number that exists is its kind.
 """
+_KIND: Final = "a {} number"
+
+
+def kind_of(detail: str) -> str:
+    """The kind in the detail of a verdict on a number that exists: `mobile`, `fixed_line`,
+    `fixed_line_or_mobile` (plans that do not tell them apart), `voip` ..."""
+    before, _, after = _KIND.partition("{}")
+    return detail.removeprefix(before).removesuffix(after)
+
 
 # A memory's row: digits that decide, and what they decide.
 _Known = tuple[str | None, str | None, str]
@@ -39,6 +49,8 @@ class Numbering:
     """The world's numbering plans; one for the process."""
 
     __slots__ = ("_codes", "_entries", "_known")
+
+    kind_of = staticmethod(kind_of)
 
     def __init__(self) -> None:
         self._codes: dict[str, CallingCode] = calling_codes()
@@ -126,9 +138,8 @@ class Numbering:
         kind = phonenumbers.number_type(parsed)
         # "001" is the library's name for codes that belong to no country.
         shown = country if country != "001" else None
-        if kind in _MOBILE:
-            return digits, shown, None, ""
-        return digits, shown, "not_mobile", f"a {PhoneNumberType.to_string(kind).lower()} number"
+        detail = _KIND.format(PhoneNumberType.to_string(kind).lower())
+        return digits, shown, None if kind in _MOBILE else "not_mobile", detail
 
 
 def _sentence(error: phonenumbers.NumberParseException) -> str:

@@ -35,6 +35,10 @@ class People(Protocol):
         out."""
         ...
 
+    async def suppressed(self, account: str, numbers: Sequence[int]) -> set[int]:
+        """Those of `numbers` that failed for good too often in a row."""
+        ...
+
 
 class Strangers:
     """`People` of a gateway that has nothing on record: strict accounts get no yes from it."""
@@ -44,6 +48,10 @@ class Strangers:
     ) -> dict[int, ConsentState]:
         """Nothing is on record."""
         return {}
+
+    async def suppressed(self, account: str, numbers: Sequence[int]) -> set[int]:
+        """Nobody failed."""
+        return set()
 
 
 class World:

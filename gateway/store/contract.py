@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.model import BatchState, OnUnknown
-from gateway.store.ledgers import ConsentStore
+from gateway.store.ledgers import ConsentStore, FailureStore
 from gateway.store.messages import (
     Demand,
     InboundMessage,
@@ -51,7 +51,7 @@ from gateway.store.records import (
 from gateway.store.registry import RegistryStore
 
 
-class Store(RegistryStore, ConsentStore, ModerationStore, Protocol):
+class Store(RegistryStore, ConsentStore, FailureStore, ModerationStore, Protocol):
     """The contract. `sqlite` and `redis` pass the same test suite."""
 
     async def open(self, policy: Callable[[str, str], OnUnknown], now: int) -> Recovered:

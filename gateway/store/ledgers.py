@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from gateway.store.messages import InboundMessage, OptOut
+from gateway.store.messages import InboundMessage, Ineligible, OptOut
 
 ALL: Final = "*"
 
@@ -146,36 +146,8 @@ class AccountRules(msgspec.Struct, frozen=True):
 # --- numbers that fail, people who want to be forgotten
 
 
-class Subject(msgspec.Struct):
-    """What is kept of one number for one account beside its messages and replies."""
-
-    number: int
-    opt_outs: list[OptOutView]
-    consents: list[Consent]
-    failures: int = 0
-    """Permanent failures in a row."""
-    failed_at: int | None = None
-    """When the last of them was."""
-    suppressed: bool = False
-
-
-class Erased(msgspec.Struct, frozen=True):
-    """What an erasure took away."""
-
-    messages: int
-    """Messages whose number, text, values and reference are gone, the cancelled ones included."""
-    canceled: int
-    """Those of them that waited to leave."""
-    under_way: int
-    """Messages that have left and whose fate is not known yet: they are erased when it is."""
-    replies: int
-    consents: int
-    opt_outs_kept: int
-    """Refusals kept as keyed hashes."""
-
-
-class SubjectStore(Protocol):
-    """Suppression, and the rights of a person."""
+class FailureStore(Protocol):
+    """Numbers that fail for good, and what else differs by account."""
 
     def rule_accounts(self, rules: Mapping[str, AccountRules]) -> None:
         """What differs by account; one that is not named suppresses nothing and keeps what the
@@ -189,6 +161,47 @@ class SubjectStore(Protocol):
         """Forget the failures of a number; whether it was suppressed. It is in the trail,
         masked."""
 
+
+class Subject(msgspec.Struct):
+    """What is kept of one number for one account beside its messages and replies."""
+
+    number: int
+    opt_outs: list[OptOutView]
+    consents: list[Consent]
+    failures: int = 0
+    """Permanent failures in a row."""
+    failed_at: int | None = None
+    """When the last of them was."""
+    suppressed: bool = False
+
+
+class Excluded(msgspec.Struct, frozen=True):
+    """A recipient of a campaign that could not be served."""
+
+    batch: int
+    recipient: Ineligible
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """What an erasure took away."""
+
+    messages: int
+    """Messages whose number, text, values and reference are gone, the cancelled ones included."""
+    canceled: int
+    """Those of them that waited to leave."""
+    under_way: int
+    """Messages that have left and whose fate is not known yet: they are erased when it is."""
+    replies: int
+    excluded: int
+    """Places in campaigns' lists of recipients that could not be served."""
+    consents: int
+    opt_outs_kept: int
+    """Refusals kept as keyed hashes."""
+
+
+class SubjectStore(Protocol):
+    """The rights of a person."""
+
     async def subject(self, account: str, number: int) -> Subject:
         """What is kept of a number; its messages are found by `search`, its replies by
         `replies`."""
@@ -197,6 +210,10 @@ class SubjectStore(Protocol):
         self, account: str, number: int, limit: int, cursor: int | None = None
     ) -> list[InboundMessage]:
         """What a number sent to the account, newest first; `cursor` is the last id seen."""
+
+    async def excluded(self, account: str, number: int) -> list[Excluded]:
+        """Recipients of campaigns that could not be served and may be this number: they are kept
+        as they were written, so those that end like it count."""
 
     async def erase(self, account: str, number: int, actor: str, now: int) -> Erased:
         """Remove what is kept of a number; what waits for it is cancelled first, with an event.

@@ -7,7 +7,7 @@ import random
 import phonenumbers
 import pytest
 
-from gateway.admission.numbering import Numbering
+from gateway.admission.numbering import Numbering, kind_of
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 KINDS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -36,11 +36,14 @@ def varied_numbers(count: int, seed: int) -> list[str]:
 @pytest.mark.slow
 def test_memory_answers_as_the_library_does(numbering: Numbering) -> None:
     for digits in varied_numbers(6_000, seed=7):
-        number, country, reason, _ = numbering.look("+" + digits, None)
+        verdict = numbering.look("+" + digits, None)
         expected = numbering._judge("+" + digits, None)
         if not 7 <= len(digits) <= 15:
             continue
-        assert (number, country, reason) == expected[:3], digits
+        if verdict[0]:  # its kind, too
+            assert verdict == expected, digits
+        else:
+            assert verdict[:3] == expected[:3], digits
 
 
 def test_memory_is_used_and_bounded(numbering: Numbering) -> None:
@@ -74,7 +77,20 @@ def test_memory_is_used_and_bounded(numbering: Numbering) -> None:
 def test_customary_forms(
     numbering: Numbering, raw: str, region: str | None, digits: int, country: str
 ) -> None:
-    assert numbering.look(raw, region) == (digits, country, None, "")
+    *verdict, detail = numbering.look(raw, region)
+    assert verdict == [digits, country, None]
+    assert kind_of(detail) in ("mobile", "fixed_line_or_mobile")
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        ("+33612345678", "mobile"), ("+12015550123", "fixed_line_or_mobile"),
+        ("+442079460123", "fixed_line"), ("+33899123456", "premium_rate"),
+    ],
+)  # fmt: skip
+def test_kinds(numbering: Numbering, raw: str, kind: str) -> None:
+    assert numbering.kind_of(numbering.look(raw, None)[3]) == kind
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,10 @@ def test_the_shipped_rules_can_be_read_and_say_where_they_come_from() -> None:
     ("text", "expected"),
     [
         (HEAD + rule('countries = ["ZZ"]'), ":7: `ZZ` is no country with phone numbers"),
-        (HEAD + rule('categories = ["sercive"]'), ":7: `categories[0]`: invalid enum value 'sercive'"),
+        (
+            HEAD + rule('categories = ["sercive"]'),
+            ":7: `categories[0]`: invalid enum value 'sercive'",
+        ),
         (HEAD + rule('categories = ["service"]'), ":7: `service` is exempt in this file"),
         (HEAD + rule('holidays = { country = "ZZ" }'), ":7: no holidays are known of `ZZ`"),
         (

@@ -14,6 +14,7 @@ from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
 from gateway.admission.uploads import Uploads
 from gateway.admission.world import World
+from gateway.app import account_rules
 from gateway.dispatch.carrier import CarrierStatus
 from gateway.events import Events
 from gateway.ingress.http import HttpApi
@@ -108,10 +109,12 @@ class Rig:
             lambda: self.carriers,
             self.clock,
             self.metrics,
+            numbering=numbering,
             version="1.2.3",
         )
 
     async def start(self) -> None:
+        self.store.rule_accounts(account_rules(self.settings.account))
         await self.store.open(lambda carrier, category: OnUnknown.RESEND, self.clock())
         await self.api.start()
 

@@ -15,6 +15,8 @@ from gateway.store.sqlite import (
     contents,
     correlation,
     expire,
+    failures,
+    forgetting,
     judging,
     lease,
     memory,
@@ -34,9 +36,9 @@ from gateway.store.sqlite import (
 from gateway.store.sqlite.values import Values
 
 MODULES = (
-    accept, batches, carrying, consents, contents, correlation, expire, judging, lease, memory,
-    moderation, moderation_queue, number_index, opt_outs, receive, recover, replace, retention,
-    rows, settle, told, transitions,
+    accept, batches, carrying, consents, contents, correlation, expire, failures, forgetting,
+    judging, lease, memory, moderation, moderation_queue, number_index, opt_outs, receive,
+    recover, replace, retention, rows, settle, told, transitions,
 )  # fmt: skip
 
 
@@ -63,6 +65,8 @@ WALKS = {
     "memory.OPEN_BATCHES": {"SCAN batches USING INDEX batches_open"},
     # At start, once: a covering walk of the index counts what is held.
     "moderation_queue.HELD": {"SCAN held USING COVERING INDEX held_by_item", "SCAN h"},
+    # In a thread and on a connection of its own: how large the marks must be.
+    "failures.HOW_MANY": {"SCAN failures USING COVERING INDEX failures_at"},
     # In order of the key, as far as LIMIT.
     "retention.PARKED": {"SCAN parked"},
     # The rows of a subquery that has a LIMIT.

@@ -54,6 +54,7 @@ class Service:
         "document",
         "gathering",
         "keyring",
+        "numbering",
         "settings",
         "store",
         "tally",
@@ -72,6 +73,7 @@ class Service:
         carriers: ports.Carriers,
         clock: ports.Clock,
         keyring: Keyring,
+        numbering: ports.Numbering,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -81,6 +83,7 @@ class Service:
         self.carriers = carriers
         self.clock = clock
         self.keyring = keyring
+        self.numbering = numbering
         self.gathering = Gathering(store, clock)
         self.tally = Tally()
         self.buffered = 0
@@ -188,6 +191,13 @@ class Call:
         if identifier is None:
             raise not_found(prefix)
         return identifier
+
+    def number(self) -> int:
+        """The number in the path, or 404: what is no number names nobody."""
+        number = values.e164(self.item)
+        if number is None:
+            raise Problem("not_found", "there is no number in international form in the path")
+        return number
 
     def query(self, known: frozenset[str]) -> dict[str, str]:
         """The query's parameters."""

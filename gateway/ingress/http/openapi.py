@@ -22,6 +22,7 @@ _IN_PATH: Final = {
     "msg": "Message id, `msg_` and 13 characters.",
     "bat": "Batch id, `bat_` and 13 characters.",
     "whk": "Endpoint id, `whk_` and 13 characters.",
+    "number": "A number in international form, its plus escaped or left out.",
     "key": "Key id, `key_` and 13 characters.",
 }
 

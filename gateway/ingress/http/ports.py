@@ -23,6 +23,19 @@ class Uploads(Protocol):
         ...
 
 
+class Numbering(Protocol):
+    """The world's numbering plans, as admission reads numbers by them."""
+
+    def look(self, raw: str, region: str | None) -> tuple[int, str | None, str | None, str]:
+        """(E.164 digits or 0, ISO 3166 country or None, reason code or None, detail) of a number
+        in any customary form; `region` is the country it may be national to."""
+        ...
+
+    def kind_of(self, detail: str) -> str:
+        """The kind of a number that exists, from its detail: `mobile`, `fixed_line` ..."""
+        ...
+
+
 class TestResult(Protocol):
     """What one test POST to an endpoint came to."""
 

@@ -1,4 +1,4 @@
-"""The rows of the route table that concern people: consents.
+"""The rows of the route table that concern people: consents, numbers.
 
 In: handlers, shapes, answers. Out: `PEOPLE`, which `routes.ROUTES` splices in.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.ingress.http import answers_people as a
-from gateway.ingress.http import people
-from gateway.ingress.http.parameters import CURSOR, LIMIT, OPTOUTS, STRING
+from gateway.ingress.http import numbers, people
+from gateway.ingress.http.parameters import CURSOR, LIMIT, OPTOUTS, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
-from gateway.ingress.http.shapes_people import MOST, ConsentRequest
+from gateway.ingress.http.shapes_people import MOST, ConsentRequest, ValidateRequest
 
 TAG: Final = "Compliance"
 
@@ -47,5 +47,29 @@ PEOPLE: Final[tuple[Route, ...]] = (
             LIMIT,
             CURSOR,
         ),
+    ),
+    Route(
+        method="POST",
+        path="/v1/numbers/validate",
+        handler=numbers.validate,
+        summary="Look at numbers",
+        description=f"Up to {MOST}, in any customary form: what they are in E.164, of which "
+        "country and kind, and whether they opted out or are suppressed. Nothing is kept.",
+        tag=TAG,
+        scope=WRITE,
+        request=ValidateRequest,
+        responses={200: a.NumberList},
+        takes_body=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/numbers/{id}/suppression",
+        handler=numbers.unsuppress,
+        summary="Try a suppressed number again",
+        description="Its failures are forgotten. Twice is no error. It is in the audit trail.",
+        tag=TAG,
+        scope=OPTOUTS,
+        item="number",
+        responses={200: a.SuppressionLifted},
     ),
 )

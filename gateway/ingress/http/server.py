@@ -99,6 +99,7 @@ class HttpApi:
         clock: ports.Clock,
         metrics: m.Metrics,
         *,
+        numbering: ports.Numbering,
         version: str = "0",
         routes: Sequence[Route] = ROUTES,
     ) -> None:
@@ -107,7 +108,7 @@ class HttpApi:
         self._metrics = metrics
         self._keyring = Keyring(settings, store, clock)
         self._service = Service(
-            settings, store, admission, uploads, webhooks, carriers, clock, self._keyring
+            settings, store, admission, uploads, webhooks, carriers, clock, self._keyring, numbering
         )
         self._service.document = msgspec.json.encode(document(routes, version))
         self._claims = Claims()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from gateway.ingress.http.shapes import Instant, Shape
 
@@ -48,3 +48,33 @@ class ConsentRequest(Shape, kw_only=True):
             examples=["https://acme.example/signup v3"],
         ),
     ] = ""
+
+
+class ValidateRequest(Shape, kw_only=True):
+    """Numbers to look at, in any customary form."""
+
+    numbers: Annotated[
+        list[str],
+        Meta(
+            min_length=1,
+            description="Up to 10,000 of them.",
+            examples=[["+79161234567", "06 12 34 56 78"]],
+            extra_json_schema={"maxItems": MOST},
+        ),
+    ]
+    default_region: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^[A-Z]{2}$",
+                description="ISO 3166 code of the country national numbers are read in; without "
+                "it the account's.",
+                examples=["FR"],
+            ),
+        ]
+        | None
+    ) = None
+    sender: Annotated[str, Meta(max_length=64, description="Whose opt-outs are asked for.")] = (
+        field(name="from", default="*")
+    )
+    category: Literal["*", "transactional", "service", "informational", "advertising"] = "*"

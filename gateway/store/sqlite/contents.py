@@ -8,11 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
-from gateway.store.messages import Content
+from gateway.store.messages import Content, RawPart
 from gateway.store.sqlite.packed import pack, unpack
 
 KEPT: Final = 4_096
@@ -27,6 +28,7 @@ READ: Final = """
 SELECT '[' || coalesce(group_concat(c.json), '') || ']'
 FROM json_each(?) AS j CROSS JOIN contents AS c ON c.id = j.value
 """
+_SHAPE: Final = attrgetter("esm_class", "data_coding", "protocol_id")
 _contents: Final = msgspec.json.Decoder(list[Content])
 
 
@@ -61,10 +63,24 @@ class Contents:
                 self._octets -= _octets(oldest)
 
     def forget(self, identifier: int) -> None:
-        """It was not stored after all, or its text was erased."""
+        """It was not stored after all, or it is not what it was."""
         content = self._kept.pop(identifier, None)
         if content is not None and content.raw:
             self._octets -= _octets(content)
+
+    def forget_all(self, identifiers: Iterable[int]) -> None:
+        """As `forget`, for many."""
+        for identifier in identifiers:
+            self.forget(identifier)
+
+    def erase(self, identifiers: Iterable[int]) -> None:
+        """Their texts were erased; the rest serves whoever tells of their messages."""
+        for identifier in identifiers:
+            content = self._kept.get(identifier)
+            if content is not None:
+                self.forget(identifier)
+                raw = tuple(RawPart(one.id, *_SHAPE(one), b"") for one in content.raw)
+                self.put(msgspec.structs.replace(content, text="", raw=raw))
 
     def get(self, connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Content]:
         """The contents with these ids, from memory or in one statement."""

@@ -17,6 +17,7 @@ from gateway.metrics import SMPP_LOST, WEBHOOK_LOST
 from gateway.store.sqlite import (
     batches,
     expire,
+    failures,
     idempotency,
     inbound,
     judging,
@@ -72,6 +73,7 @@ class Maintenance:
             _Task(self._audit, RETENTION_PERIOD),
             _Task(lambda t, now: judging.erase(t, memory, now), RETENTION_PERIOD),
             _Task(lambda t, now: judging.prune(t, memory, now), RETENTION_PERIOD),
+            _Task(self._failures, RETENTION_PERIOD),
         ]
 
     def step(self, transaction: Transaction, now: int) -> bool:
@@ -136,6 +138,10 @@ class Maintenance:
     def _audit(self, transaction: Transaction, now: int) -> bool:
         before = now - int(self._memory.keep_audit * MICROS)
         return registry.prune(transaction.connection, before)
+
+    def _failures(self, transaction: Transaction, now: int) -> bool:
+        before = now - int(self._memory.settings.keep_messages * MICROS)
+        return failures.prune(transaction.connection, before)
 
     def _inbound(self, transaction: Transaction, now: int) -> bool:
         settings = self._memory.settings

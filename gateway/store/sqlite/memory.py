@@ -7,7 +7,7 @@ where a member says otherwise.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -16,10 +16,12 @@ from config.policies import Policy
 from config.settings import StoreSettings
 from gateway.metrics import ILLEGAL_TRANSITIONS, Metrics
 from gateway.model import STATUS_NAMES, BatchState, IllegalTransition
+from gateway.store.ledgers import AccountRules
 from gateway.store.messages import Reopen
 from gateway.store.sqlite.contents import Contents
 from gateway.store.sqlite.correlation import Correlation
 from gateway.store.sqlite.event_log import EventLog
+from gateway.store.sqlite.marks import Marks
 from gateway.store.sqlite.moderation_queue import Queue
 from gateway.store.sqlite.names import Names
 from gateway.store.sqlite.packed import pack, unpack
@@ -66,6 +68,12 @@ class Memory:
         self.consenting: set[int] = set()
         """Accounts with statements of consent or its refusal; added to by the writer, read by
         any."""
+        self.failing = Marks()
+        """Numbers that failed for good and were not reached since."""
+        self.grow_failing: Callable[[], None] = lambda: None
+        """Makes room in `failing` once it is full; the store says how."""
+        self.rules: Mapping[str, AccountRules] = {}
+        """What differs by account; the composition root says so."""
         self.mailboxes: set[int] = set()
         """Accounts whose receivers' place was asked for since the start; the loop says so."""
         self.parked_keys: set[int] | None = set()
@@ -90,6 +98,12 @@ class Memory:
         """The store's ids, for what is made on the writer's thread."""
         self.keep_audit = float(Policy().keep_audit)
         """Seconds the trail stays; the composition root says the configured ones."""
+
+    def suppress_after(self, account: int) -> int:
+        """Failures in a row after which a number of this (interned) account is suppressed; 0:
+        never."""
+        rules = self.rules.get(self.names.name(account))
+        return 0 if rules is None else rules.suppress_after
 
     def load(self, connection: sqlite3.Connection) -> list[tuple[int, int]]:
         """Fill everything; returns the (lane, source) pairs that have leases of a dead process."""

@@ -239,7 +239,9 @@ def apply(
                 if repeated:
                     moved.add(row.id)
         elif one.status in FINAL and one.status != row.status:
-            if row.status == Status.UNKNOWN and one.status in _AFTER_UNKNOWN:
+            if not row.number:
+                pass  # erased: there is nobody to tell of
+            elif row.status == Status.UNKNOWN and one.status in _AFTER_UNKNOWN:
                 steps.add(row, one.status, at, reason=one.reason, carrier_code=one.carrier_code)
                 moved.add(row.id)
             elif row.status in FINAL:

@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.ids import first_id_at
 from gateway.metrics import ORPHANS, PRUNED
-from gateway.store.sqlite import log_retention, receive
+from gateway.store.sqlite import forgetting, log_retention, receive
 from gateway.store.sqlite.memory import MICROS, Memory
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.writer import Transaction
@@ -134,15 +134,6 @@ FROM (
     ORDER BY c.id LIMIT ?4
 )
 """
-ERASE: Final = """
-UPDATE contents SET json = json_replace(json, '$.text', '', '$.raw', json((
-    SELECT json_group_array(json_array(value ->> 0, value ->> 1, value ->> 2, value ->> 3, ''))
-    FROM json_each(contents.json, '$.raw')
-))), erased = 1
-WHERE id IN (SELECT value FROM json_each(?))
-"""
-"""Of a customer's own parts the ids stay, which late receipts are told by; the octets and the TLVs
-go. (`json_each` has a column `json` of its own.)"""
 VARS_OF_BATCH: Final = """
 SELECT json_group_array(id) FROM (
     SELECT m.id FROM batch_ranges AS r CROSS JOIN messages AS m
@@ -154,9 +145,6 @@ VARS_OF_RANGE: Final = """
 SELECT json_group_array(id) FROM (
     SELECT id FROM messages WHERE id > ?2 AND id <= ?4 AND content = ?1 ORDER BY id LIMIT ?3
 )
-"""
-ERASE_VARS: Final = """
-UPDATE messages SET vars = NULL WHERE id IN (SELECT value FROM json_each(?)) AND vars IS NOT NULL
 """
 OLD_CONTENTS: Final = """
 SELECT json_group_array(id) FROM (
@@ -214,13 +202,11 @@ class Retention:
                 break
             whole.append(one.id)
         if whole:
-            connection.execute(ERASE, (pack(whole),))
-            contents, after = self._memory.contents, whole[-1]
+            forgetting.erase_texts(transaction, self._memory, whole)
+            after = whole[-1]
 
             def committed() -> None:
                 self._texts = after
-                for identifier in whole:
-                    contents.forget(identifier)
 
             transaction.after_commit(committed)
             self._count(transaction, "texts", len(whole))
@@ -234,7 +220,7 @@ class Retention:
         else:
             after = max(self._vars, (one.first or 1) - 1)
             ids = unpack(connection, _ids, VARS_OF_RANGE, one.id, after, STEP, one.last)
-        connection.execute(ERASE_VARS, (pack(ids),))
+        connection.execute(forgetting.ERASE_VALUES, (pack(ids),))
         done = len(ids) < STEP
         stand = 0 if done else ids[-1]
 

@@ -381,6 +381,12 @@ CREATE TABLE failures (            -- permanent failures in a row
     PRIMARY KEY (account, number)
 ) WITHOUT ROWID;
 
+CREATE INDEX failures_at ON failures (account, at);
+
+CREATE INDEX inbound_by_source ON inbound (account, source);
+-- Messages of people who want to be forgotten that are on their way: erased once they are over.
+CREATE TABLE erasing (message INTEGER PRIMARY KEY, asked INTEGER NOT NULL);
+
 CREATE TABLE keyword_answers (     -- when a number was last answered; see returns
     account INTEGER NOT NULL,
     number INTEGER NOT NULL,

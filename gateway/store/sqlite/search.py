@@ -134,6 +134,11 @@ class Search:
 
     def step(self, connection: sqlite3.Connection) -> list[MessageView] | None:
         """Walk on a little; the page once it is full or there is nothing further, else None."""
+        ids = self.ids(connection)
+        return None if ids is None else views(connection, ids, self._names)
+
+    def ids(self, connection: sqlite3.Connection) -> list[int] | None:
+        """As `step`, for whoever needs no more than the ids."""
         if self._values["account"] is None:
             return []
         walk, floor = self._walk, self._floor
@@ -156,7 +161,7 @@ class Search:
             if floor > self._floor:  # the tail is done, the index remains
                 self._before = floor + 1
                 return None
-        return views(connection, self._found[: self._limit], self._names)
+        return self._found[: self._limit]
 
 
 class BatchWalk:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +59,7 @@ from gateway.store.sqlite import (
     batches,
     deliveries,
     facts,
+    failures,
     idempotency,
     inbound,
     keys,
@@ -81,6 +83,7 @@ from gateway.store.sqlite.calls_registry import RegistryCalls
 from gateway.store.sqlite.checkpoint import Checkpointer
 from gateway.store.sqlite.linking import Links, askers
 from gateway.store.sqlite.maintain import Maintenance
+from gateway.store.sqlite.marking import Marking
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.search import BatchWalk, Search
@@ -134,6 +137,7 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
         self._work_listeners: list[Callable[[], None]] = []
         self._registry_listeners = []
         self._decided_listeners = []
+        self._failing = Marking(self._path, self._memory.failing, failures.Failures(), metrics)
         self._checkpointer = Checkpointer(self._path)
 
     # opening and closing
@@ -156,6 +160,7 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
         self._writer.start(loop)
         self._reader.start(loop)
         self._checkpointer.start()
+        self._failing.start()
         return recovered
 
     def _open(
@@ -173,6 +178,7 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
         try:
             schema.migrate(connection)
             leased = self._memory.load(connection)
+            self._mark_failing(connection)
             (self._memory.unindexed,) = connection.execute(number_index.UNINDEXED).fetchone()
             (greatest,) = connection.execute(GREATEST_ID).fetchone()
             self._ids = IdSource(self._node, greatest)
@@ -188,10 +194,25 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
             raise
         return connection, recovered
 
+    def _mark_failing(self, connection: sqlite3.Connection) -> None:
+        """Numbers that fail: who has any is known at once, which they are after a while."""
+        failing = self._memory.failing
+        owners = [row[0] for row in connection.execute(failures.FAILING)]
+        failing.start(secrets.randbits(60), owners)
+        failing.collect()
+
+        def grow() -> None:
+            if failing.full:
+                failing.collect()
+                self._failing.start()
+
+        self._memory.grow_failing = grow
+
     async def close(self) -> None:
         """Finish the calls already made, copy the log into the file, let go of it."""
         if self._lock is None:
             return
+        await asyncio.to_thread(self._failing.stop)
         await self._writer.stop()
         await self._reader.stop()
         await asyncio.to_thread(self._tidy)

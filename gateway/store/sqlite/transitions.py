@@ -19,6 +19,7 @@ from gateway.errors import REASONS
 from gateway.metrics import FINISHED
 from gateway.model import FINAL, STATUS_NAMES, Status
 from gateway.store.records import RECEIPT
+from gateway.store.sqlite import failures
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack
 from gateway.store.sqlite.receipt_news import receipt_news
@@ -176,6 +177,8 @@ def write(
     if deltas is None:
         count(connection, own)
     announce(transaction, memory, steps.values())
+    if ended:
+        failures.note(transaction, memory, steps.values())
 
     def committed() -> None:
         memory.touched.update(batch for batch in batches if batch > 0)
