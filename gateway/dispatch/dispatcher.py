@@ -230,7 +230,7 @@ class Dispatcher:
                 # Its lanes are empty, or begin with a message too long for the room there was:
                 # asking again before something has changed would be asking for ever.
                 carrier.eager = True
-                if carrier.empty and not demand.idle:
+                if lease.more or (carrier.empty and not demand.idle):
                     carrier.ready = True
         if any(carrier.ready for carrier in asking):
             self._wake.set()

@@ -107,7 +107,8 @@ class Store(RegistryStore, ConsentStore, FailureStore, ModerationStore, Protocol
         """Make due messages `sending`, durably, and hand them over.
 
         Fair between the accounts of a lane and between the batches of an account. Messages past
-        their deadline end as `expired`, opted-out ones as `canceled`, instead of being leased.
+        their deadline end as `expired`, opted-out ones as `canceled`, instead of being leased;
+        those whose window has closed are put off to their next one (`on_closed`).
         Paused and draft batches are passed over.
         """
 

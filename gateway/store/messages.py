@@ -298,6 +298,9 @@ class Lease(msgspec.Struct):
     next_due: int | None
     """When the earliest message in any of the asked lanes becomes due (UTC µs), if none is due
     now that was not taken; None if there is none at all. In the past: more waits already."""
+    more: bool = False
+    """So many messages were ended or put off that the call left the rest of what is due for the
+    next one, which should follow at once."""
 
 
 class Outcome(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway import ids
-from gateway.draft import Ask, Draft, content, ineligible, new_messages, undone_on_error
+from gateway.draft import Ask, Draft, content, ineligible, new_messages, texts_of, undone_on_error
 from gateway.ingress.http import answers as a
 from gateway.ingress.http import values
 from gateway.ingress.http.asking import ask_for, batch_options, drafts_of, without_nul
@@ -89,6 +89,7 @@ async def _store(
     now = service.clock()
     batch_id, content_id, *message_ids = service.store.new_ids(2 + len(passed), now)
     ask.batch = batch_id
+    texts = texts_of(passed)
     shared = content(ask, content_id)
     encoded: bytes = _encode(
         a.BatchAccepted(
@@ -103,10 +104,11 @@ async def _store(
         [
             Submission(
                 shared,
-                new_messages(ask, passed, message_ids),
+                new_messages(ask, passed, message_ids, texts),
                 excluded,
                 NewBatch(batch_id, call.account.name, shared, state, now, batch_options(ask)),
                 call.idempotency(202, encoded),
+                texts=texts,
             )
         ]
     )

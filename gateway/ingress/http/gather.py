@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.draft import Ask, Draft, content, new_messages
+from gateway.draft import Ask, Draft, content, new_messages, texts_of
 from gateway.ingress.http.idempotency import Claim
 from gateway.ingress.http.ports import Clock
 from gateway.ingress.http.views import draft_accepted
@@ -108,12 +108,13 @@ class Gathering:
         submissions: list[Submission] = []
         for one, shared, identifier in zip(taken, ids[::2], ids[1::2], strict=True):
             one.body = _encode(draft_accepted(one.drafts[0], identifier))
-            claim = one.claim
+            claim, texts = one.claim, texts_of(one.drafts)
             submissions.append(
                 Submission(
                     content(one.ask, shared),
-                    new_messages(one.ask, one.drafts, (identifier,)),
+                    new_messages(one.ask, one.drafts, (identifier,), texts),
                     idempotency=None if claim is None else claim.record(ACCEPTED, one.body),
+                    texts=texts,
                 )
             )
         return submissions

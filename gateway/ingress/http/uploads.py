@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway import ids
-from gateway.draft import Draft, SeenNumbers, ineligible, new_messages, undone_on_error
+from gateway.draft import Draft, SeenNumbers, ineligible, new_messages, texts_of, undone_on_error
 from gateway.errors import AldisError
 from gateway.ingress.http import answers as a
 from gateway.ingress.http.asking import ask_again, drafts_of
@@ -127,12 +127,14 @@ class Upload:
         )
         result = self._result()
         kept = call.idempotency(200, _encode(result)) if last else None
+        texts = texts_of(passed)
         message_ids = service.store.new_ids(len(passed), service.clock())
         submission = Submission(
             self._batch.content,
-            new_messages(ask, passed, message_ids),
+            new_messages(ask, passed, message_ids, texts),
             excluded,
             idempotency=kept,
+            texts=texts,
         )
         try:
             with undone_on_error(ask):

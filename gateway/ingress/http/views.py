@@ -55,7 +55,7 @@ def draft_accepted(draft: Draft, identifier: int) -> a.MessageAccepted:
         _encodings[draft.encoding],
         draft.characters,
         instant(draft.due),
-        None,
+        None if draft.reason is None else reason_out(draft.reason),
         draft.client_ref,
         instant(ids.created_at(identifier)),
         [a.Transliterated(*change) for change in draft.changes] or None,

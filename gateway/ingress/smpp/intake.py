@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway import metrics as m
-from gateway.draft import Admission, Draft, content, ineligible, new_messages
+from gateway.draft import Admission, Draft, content, ineligible, new_messages, texts_of
 from gateway.errors import AldisError, Refused
 from gateway.ingress.smpp.answers import Answers, form_of, status_for, status_of, told_body
 from gateway.ingress.smpp.asking import Asked, Asking
@@ -323,16 +323,19 @@ class Intake:
             made = NewBatch(
                 batch, ask.account.name, shared, BatchState.RUNNING, now, {"priority": ask.priority}
             )
+            texts = texts_of(one.passed)
             submission = Submission(
                 shared,
-                new_messages(ask, one.passed, messages),
+                new_messages(ask, one.passed, messages, texts),
                 ineligible(one.drafts),
                 batch=made,
+                texts=texts,
             )
             return submission, [batch] * len(messages)
         shared = content(ask, next(ids))
         own = [next(ids) for _ in one.passed]
-        return Submission(shared, new_messages(ask, one.passed, own)), own
+        texts = texts_of(one.passed)
+        return Submission(shared, new_messages(ask, one.passed, own, texts), texts=texts), own
 
     def _answer(self, one: Asked, own: list[int], answers: Answers) -> None:
         account = one.ask.account.name

@@ -200,6 +200,8 @@ class Operations:
         passed = await self._intake.admission.admit(ask, [draft])
         if not passed:
             raise PduError("refused", status_of(draft.code or "", draft.pointer))
+        if draft.status not in WAITING:  # it would be dropped, which is no content
+            raise PduError("refused", status_of(draft.reason or ""))
         (shared,) = self._store.new_ids(1, now)
         replacement = replacement_of(found.id, content(ask, shared), draft)
         with undone_on_error(ask):

@@ -27,6 +27,8 @@ async def replace_present(
     account, sender = ask.account.name, (ask.sender or "").lstrip("+")
     replaced: list[tuple[Draft, int]] = []
     for draft in drafts:
+        if draft.status not in WAITING:
+            continue  # it is to be dropped (quiet hours): what waits is not
         where = MessageFilter(account, number=draft.number, statuses=_STATUSES)
         for view in await store.search(where, _MOST):
             if view.sender.lstrip("+") != sender or view.batch is not None or view.split:
@@ -51,4 +53,7 @@ def replacement_of(message: int, made: Content, draft: Draft) -> Replacement:
         draft.due,
         draft.deadline,
         vars_of(draft) if made.templated else None,
+        draft.reason,
+        draft.closes,
+        draft.judged,
     )

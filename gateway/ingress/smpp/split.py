@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway import metrics as m
-from gateway.draft import Ask, Draft, content, new_messages
+from gateway.draft import Ask, Draft, content, new_messages, texts_of
 from gateway.errors import AldisError, Refused
 from gateway.ingress.smpp.answers import Answers, status_for, status_of, told_body
 from gateway.ingress.smpp.bind import Bind
@@ -356,10 +356,11 @@ class Split:
         submissions = []
         for group, ask, draft, told in going:
             shared, message = self._store.new_ids(2, self._clock())
-            (made,) = new_messages(ask, [draft], [message])
-            made.reason = draft.code
+            texts = texts_of([draft])
+            (made,) = new_messages(ask, [draft], [message], texts)
+            made.reason = draft.code or made.reason
             joined = [*group.accepted, *[identifier for _, identifier in told]]
-            submissions.append(Submission(content(ask, shared), [made], joined=joined))
+            submissions.append(Submission(content(ask, shared), [made], joined=joined, texts=texts))
         try:
             await self._store.accept(submissions)
         except Exception as error:  # noqa: BLE001  (see `_complain`)

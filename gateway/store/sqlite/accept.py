@@ -18,31 +18,32 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model import BatchState, Status
-from gateway.store.messages import StoredAnswer, Submission
-from gateway.store.sqlite import told, transitions
+from gateway.store.messages import StoredAnswer, Submission, Text
+from gateway.store.sqlite import moderation, told, transitions
+from gateway.store.sqlite.exclusions import tell_excluded
 from gateway.store.sqlite.idempotency import KEPT
 from gateway.store.sqlite.memory import Memory
-from gateway.store.sqlite.names import ACCOUNT, LANE
+from gateway.store.sqlite.names import ACCOUNT, LANE, ZONE
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.rows import Row
-from gateway.store.sqlite.transitions import Steps
+from gateway.store.sqlite.transitions import Steps, reason_number
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
 MESSAGES: Final = Values(
     """
 INSERT INTO messages (id, number, vars, client_ref, account, source, content, lane, status, due,
-    deadline, parts, encoding, sequence, attempts, updated)
+    deadline, parts, encoding, reason, closes, zone, sequence, attempts, updated)
 SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10,
-    column11, column12, column13, 0, 0, ? FROM """,
-    13,
+    column11, column12, column13, column14, column15, column16, column17, 0, ? FROM """,
+    17,
     " WHERE column1 IS NOT NULL",
 )
 ALIKE: Final = Values(
     """
 INSERT INTO messages (id, number, vars, client_ref, account, source, content, lane, status, due,
-    deadline, parts, encoding, sequence, attempts, updated)
-SELECT column1, column2, column3, column4, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ? FROM """,
+    deadline, parts, encoding, reason, closes, zone, sequence, attempts, updated)
+SELECT column1, column2, column3, column4, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ? FROM """,
     4,
     " WHERE column1 IS NOT NULL",
 )
@@ -95,11 +96,15 @@ SELECT column1, column2, column3, column4, column5, column6, ? FROM """,
 )
 _indexes: Final = msgspec.json.Decoder(list[int])
 
-_shape: Final = attrgetter("lane", "status", "due", "deadline", "parts", "encoding")
+_shape: Final = attrgetter(
+    "lane", "status", "due", "deadline", "parts", "encoding", "reason", "closes", "zone"
+)
 _own: Final = attrgetter("id", "number", "vars", "client_ref")
 
 HELD: Final = Status.HELD_MODERATION
 REFUSED: Final = Status.REJECTED
+TOLD: Final = frozenset({Status.HELD_MODERATION, Status.HELD_QUIET})
+"""What a new message can be that is an event: the customer hears why it does not leave now."""
 
 
 def accept(
@@ -117,9 +122,11 @@ def accept(
     waiting: dict[tuple[int, int, int], list[int]] = {}
     lanes: dict[str, int] = {}
     rows: list[Any] = []
-    alike: list[tuple[tuple[int, ...], list[Any]]] = []
+    alike: list[tuple[tuple[int | None, ...], list[Any]]] = []
     joined: dict[int, int] = {}
     refused = Steps()
+    held = Steps()
+    waits: dict[int, dict[Text, list[tuple[int, int]]]] = {}
     stored = 0
     contents: list[Any] = []
     ineligible: list[Any] = []
@@ -142,22 +149,35 @@ def accept(
                 memory.contents.put(content)
                 transaction.on_rollback(partial(memory.contents.forget, content.id))
         for shape, run in groupby(messages, _shape):
-            name, status, due, deadline, parts, encoding = shape
+            name, status, due, deadline, parts, encoding, reason, closes, zone = shape
             lane = lanes.get(name)
             if lane is None:
                 lane = lanes[name] = names.intern(connection, LANE, name)
             each = list(run)
-            kept = True
-            if status == HELD:
-                lane = -lane
-            elif status == REFUSED:
+            kept, sequence = True, 0
+            if status == REFUSED:
                 kept, status = False, Status.ACCEPTED  # until `refused` is written, below
                 for m in each:
                     row = Row(m.id, account, source, content.id, m.number, lane, status, 0, m.parts,
                               now, None, m.client_ref)  # fmt: skip
-                    refused.add(row, REFUSED, now, reason=m.reason)
-            shared: tuple[int, ...]
-            shared = (account, source, content.id, lane, status, due, deadline, parts, encoding)
+                    refused.add(row, REFUSED, now, reason=reason)
+            elif status in TOLD:
+                sequence = 1
+                for m in each:
+                    row = Row(m.id, account, source, content.id, m.number, lane, Status.ACCEPTED, 0,
+                              m.parts, now, None, m.client_ref)  # fmt: skip
+                    held.add(row, status, now, reason=reason)
+                if status == HELD:
+                    lane = -lane
+                    own = waits.setdefault(account, {})
+                    for m in each:
+                        assert m.text is not None
+                        own.setdefault(submission.texts[m.text], []).append((m.id, due))
+            shared: tuple[int | None, ...]
+            shared = (account, source, content.id, lane, status, due, deadline, parts, encoding,
+                      reason_number(reason), closes,
+                      None if zone is None else names.intern(connection, ZONE, zone),
+                      sequence)  # fmt: skip
             if len(each) > FEW:
                 alike.append((shared, list(chain.from_iterable(map(_own, each)))))
             else:
@@ -180,6 +200,9 @@ def accept(
         if batch is not None:
             for one in submission.ineligible:
                 ineligible += (batch, one.position, one.to, one.code, one.detail, one.client_ref)
+            if submission.ineligible:
+                tell_excluded(transaction, memory, content.account, batch, submission.ineligible,
+                              now)  # fmt: skip
             _grow(transaction, memory, submission, batch, now)
     if contents:
         CONTENTS.run(connection, contents)
@@ -191,6 +214,9 @@ def accept(
         INELIGIBLE.run(connection, ineligible)
     if joined:
         told.join(connection, joined)
+    for owner, texts in waits.items():
+        moderation.hold(transaction, memory, owner, texts, now)
+    transitions.announce(transaction, memory, held.values())
     transitions.write(transaction, memory, refused, deltas)
     transitions.count(connection, deltas)
     for (lane, account, source), (count, due) in waiting.items():

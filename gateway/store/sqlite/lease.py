@@ -7,7 +7,7 @@ has refused, the end of them. `sources` says where to look and in which order; t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,22 +15,32 @@ import msgspec
 from gateway.ids import COUNTER_BITS, EPOCH_MS, NODE_BITS
 from gateway.metrics import QUEUE_AGE
 from gateway.model import Status
-from gateway.store.messages import Content, Demand, Lease, Leased
+from gateway.store.messages import Closed, Content, Demand, Lease, Leased, Opening
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import CARRIER, LANE
 from gateway.store.sqlite.opt_outs import refused
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.sources import Source, shares
-from gateway.store.sqlite.transitions import Steps
+from gateway.store.sqlite.transitions import Steps, reason_number
+from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
+ENDINGS: Final = {
+    "validity_expired": Status.EXPIRED,
+    "opted_out": Status.CANCELED,
+    "quiet_hours": Status.REJECTED,
+}
+"""How a message ends that is not leased, by reason."""
+PASSING: Final = 256
+"""Rows read at once where messages are passed over rather than leased."""
 ROUNDS: Final = 3
 """Times a lane is asked again for what some of its sources turned out not to have."""
 
 DUE: Final = f"""
 SELECT json_group_array(json_array(id, content, number, parts, attempts, sequence + 1, deadline, ?,
-    ?, ?, vars, client_ref, ((id >> {NODE_BITS + COUNTER_BITS}) + {EPOCH_MS}) * 1000, status, due))
+    ?, ?, vars, client_ref, ((id >> {NODE_BITS + COUNTER_BITS}) + {EPOCH_MS}) * 1000, status, due,
+    closes, zone))
 FROM (
     SELECT * FROM messages INDEXED BY messages_due
     WHERE lane = ? AND source = ? AND due BETWEEN 0 AND ? ORDER BY due, id LIMIT ?
@@ -46,11 +56,26 @@ WHERE id IN (SELECT value FROM json_each(?3))
 """
 
 
+PUT_OFF: Final = Values(
+    f"""
+UPDATE messages SET status = {int(Status.HELD_QUIET)}, due = column2, closes = column3,
+    sequence = sequence + column4, updated = ?, reason = ?
+FROM """,
+    4,
+    " WHERE messages.id = column1",
+)
+MOST_PASSED: Final = 2_000
+"""Messages one call ends or puts off before it lets others in: some 10 ms. Evenings bring them by
+the hundred thousand, and what stands behind them must not wait for a heartbeat each time."""
+
+
 class _Row(Leased):
-    """A due message, the status it had and when it was due."""
+    """A due message, the status it had, when it was due, and until when it may leave."""
 
     before: int
     due: int
+    closes: int | None
+    zone: int | None
 
 
 _rows: Final = msgspec.json.Decoder(list[_Row])
@@ -67,6 +92,8 @@ class _Call:
         self.deltas: Counter[tuple[int, int]] = Counter()
         self.contents: dict[int, Content] = {}
         self.ended = Steps()
+        self.put_off = Steps()
+        self.passed = 0
         self.handled: dict[tuple[int, int], set[int]] = {}
         self.ages: dict[str, list[float]] = {}
 
@@ -93,7 +120,8 @@ class _Call:
         """Take up to `left` PDUs from one lane; returns what is left."""
         sources = self.memory.sources
         passed: set[int] = set()
-        for _ in range(ROUNDS):
+        rounds = 0
+        while rounds < ROUNDS:
             accounts = [
                 own
                 for account in sources.ready(lane, self.now, left)
@@ -102,7 +130,7 @@ class _Call:
             if not accounts:
                 break
             by_account = shares(left, [sum(s.pdus for s in own) for own in accounts])
-            before = left
+            before, passed_before = left, self.passed
             for own, share in zip(accounts, by_account, strict=True):
                 for source, want in zip(own, shares(share, [s.pdus for s in own]), strict=True):
                     if want <= 0 or left <= 0:
@@ -113,8 +141,12 @@ class _Call:
                     left -= used
                     if not more:
                         passed.add(source.source)
-            if left <= 0 or left == before:
+            if left <= 0 or self.passed >= MOST_PASSED:
                 break
+            if self.passed == passed_before:
+                if left == before:
+                    break
+                rounds += 1
         return left
 
     def _source(
@@ -127,6 +159,8 @@ class _Call:
         # the call, is through.
         handled = self.handled.setdefault((source.lane, source.source), set())
         most = min(want, int(want / source.width) + 8)
+        if self.passed:
+            most = max(most, PASSING)  # where some do not leave, many do not
         limit = most + len(handled)
         rows = unpack(
             self.connection, _rows, DUE, name, account, batch,
@@ -142,10 +176,13 @@ class _Call:
         used = 0
         blocked: _Row | None = None
         good: list[_Row] = []
+        later: list[tuple[_Row, Opening]] = []
         gone = 0
-        for row, reason in self._judged(rows, source.account):
-            if reason is not None:
-                self._end(row, source, reason)
+        for row, verdict in self._judged(rows, source.account):
+            if isinstance(verdict, Opening) and verdict.due is not None:
+                later.append((row, verdict))
+            elif verdict is not None:
+                self._end(row, source, verdict if isinstance(verdict, str) else "quiet_hours")
                 handled.add(row.id)
                 gone += 1
             elif (
@@ -159,6 +196,9 @@ class _Call:
                 blocked = row
                 break
         handled.update(row.id for row in good)
+        self.passed += gone + len(later)
+        if later:
+            self._put_off(source, later)
         if good:
             now = self.now
             self.ages.setdefault(name, []).extend([(now - row.due) * 1e-6 for row in good])
@@ -177,8 +217,8 @@ class _Call:
             self.transaction.on_rollback(lambda: sources.wake(lane, key))
         return used, not exhausted
 
-    def _judged(self, rows: list[_Row], account: int) -> list[tuple[_Row, str | None]]:
-        """Each row with the reason it is not leased for."""
+    def _judged(self, rows: list[_Row], account: int) -> list[tuple[_Row, str | Opening | None]]:
+        """Each row with the reason it ends for, or with when it may leave instead of now."""
         if not rows:
             return []
         found = self.memory.contents.get(self.connection, {row.content for row in rows})
@@ -191,13 +231,49 @@ class _Call:
                 [(r.number, found[r.content].sender, found[r.content].category) for r in rows],
             )
         now = self.now
-        return [
-            (
-                row,
-                "validity_expired" if row.deadline <= now else "opted_out" if index in no else None,
-            )
+        verdicts: list[str | Opening | None] = [
+            "validity_expired"
+            if row.deadline <= now
+            # The one answer to a STOP goes to somebody who has just refused everything.
+            else "opted_out"
+            if index in no and not found[row.content].answer
+            else None
             for index, row in enumerate(rows)
         ]
+        reopen = self.memory.reopen
+        if reopen is not None:
+            closed = [
+                index
+                for index, row in enumerate(rows)
+                if row.closes is not None and row.closes <= now and verdicts[index] is None
+            ]
+            if closed:
+                openings = reopen([self._closed(rows[index], found) for index in closed], now)
+                for index, opening in zip(closed, openings, strict=True):
+                    if opening.due is None or opening.due > now:
+                        verdicts[index] = opening
+        return list(zip(rows, verdicts, strict=True))
+
+    def _closed(self, row: _Row, contents: Mapping[int, Content]) -> Closed:
+        zone = None if row.zone is None else self.memory.names.name(row.zone)
+        return Closed(row.number, contents[row.content], zone, row.deadline)
+
+    def _put_off(self, source: Source, later: list[tuple[_Row, Opening]]) -> None:
+        """They stay where they wait, until their next window opens."""
+        flat: list[int | None] = []
+        for row, opening in later:
+            new = row.before != Status.HELD_QUIET
+            flat += (row.id, opening.due, opening.closes, new)
+            if new:
+                row.sequence -= 1  # it was not leased after all
+                self.put_off[
+                    source.account, source.source, row.before, int(Status.HELD_QUIET), self.now,
+                    None, 0, "quiet_hours", None,
+                ].subjects.append(row)  # fmt: skip
+                if source.source > 0:
+                    self.deltas[source.source, row.before] -= 1
+                    self.deltas[source.source, int(Status.HELD_QUIET)] += 1
+        PUT_OFF.run(self.connection, flat, before=(self.now, reason_number("quiet_hours")))
 
     def _leave(self, source: Source, count: int, good: list[_Row]) -> None:
         if not count:
@@ -212,7 +288,7 @@ class _Call:
             self.deltas[key, Status.SENDING] += len(good)
 
     def _end(self, row: _Row, source: Source, reason: str) -> None:
-        after = Status.EXPIRED if reason == "validity_expired" else Status.CANCELED
+        after = ENDINGS[reason]
         row.sequence -= 1  # it was not leased after all
         self.ended[
             source.account, source.source, row.before, after, self.now, None, 0, reason, None
@@ -225,6 +301,7 @@ def lease(transaction: Transaction, memory: Memory, demands: Sequence[Demand], n
     taken = []
     for demand in demands:
         taken.append(call.demand(demand))
+    transitions.announce(transaction, memory, call.put_off.values())
     transitions.write(transaction, memory, call.ended, call.deltas)
     transitions.count(call.connection, call.deltas)
     wanted = {row.content for rows in taken for row in rows}
@@ -248,4 +325,5 @@ def lease(transaction: Transaction, memory: Memory, demands: Sequence[Demand], n
         taken,
         {identifier: call.contents[identifier] for identifier in wanted},
         memory.sources.next_due(list(lanes)),
+        call.passed >= MOST_PASSED,
     )

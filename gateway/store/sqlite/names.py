@@ -1,4 +1,4 @@
-"""Small numbers for names that stand in millions of rows: accounts, carriers, lanes.
+"""Small numbers for names that stand in millions of rows: accounts, carriers, lanes, zones.
 
 In: names. Out: their numbers, and back. All of them are in memory: there are as many as the
 configuration has, times the carriers a lane may exclude.
@@ -12,6 +12,8 @@ from typing import Final
 ACCOUNT: Final = "account"
 CARRIER: Final = "carrier"
 LANE: Final = "lane"
+ZONE: Final = "zone"
+"""Recipients' time zones; admission lets only those of the tz database pass."""
 
 
 class Names:

@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any, Final
 
 from gateway.model import TRANSITIONS, WAITING, Status
-from gateway.store.messages import Replacement
+from gateway.store.messages import Replacement, Text
 from gateway.store.sqlite import moderation, transitions
 from gateway.store.sqlite.accept import CONTENTS
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.packed import pack
 from gateway.store.sqlite.rows import Row, read
-from gateway.store.sqlite.transitions import Steps
+from gateway.store.sqlite.transitions import Steps, reason_number
 from gateway.store.sqlite.values import Values
 from gateway.store.sqlite.writer import Transaction
 
@@ -27,9 +27,9 @@ REPLACE: Final = Values(
     """
 UPDATE messages SET content = column2, parts = column3, encoding = column4, status = column5,
     due = column6, deadline = column7, lane = column8, sequence = sequence + column9,
-    updated = column10, vars = column11
+    updated = column10, vars = column11, reason = column12, closes = column13
 FROM """,
-    11,
+    13,
     " WHERE messages.id = column1",
 )
 
@@ -50,7 +50,7 @@ def replace(
     flat: list[Any] = []
     steps = Steps()
     deltas: Counter[tuple[int, int]] = Counter()
-    moderation.let_go(transaction, memory, [row.id for row in rows.values() if row.lane < 0])
+    waits: dict[Text, list[tuple[int, int]]] = {}
     for row in rows.values():
         if row.status not in WAITING:
             continue
@@ -63,16 +63,22 @@ def replace(
         after = _after(memory, row.status, one.status)
         lane = abs(row.lane) * (-1 if after == Status.HELD_MODERATION else 1)
         flat += (row.id, content.id, one.parts, one.encoding, after, one.due, one.deadline, lane,
-                 after != row.status, now, one.vars)  # fmt: skip
+                 after != row.status, now, one.vars, reason_number(one.reason),
+                 one.closes)  # fmt: skip
+        if after == Status.HELD_MODERATION:
+            assert one.text is not None
+            waits.setdefault(one.text, []).append((row.id, one.due))
         _move(transaction, memory, row, lane, one.due)
         if after != row.status:
-            steps.add(row, after, now)
+            steps.add(row, after, now, reason=one.reason)
             if row.source > 0:
                 deltas[row.source, row.status] -= 1
                 deltas[row.source, after] += 1
     if flat:
         CONTENTS.run(connection, contents)
         REPLACE.run(connection, flat)
+        if waits and owner is not None:
+            moderation.hold(transaction, memory, owner, waits, now)
         transitions.count(connection, deltas)
         transitions.announce(transaction, memory, steps.values())
         memory.work = True
