@@ -13,7 +13,7 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from workbench import DAY, HOUR, SECOND, Bench
+from workbench import DAY, HOUR, SECOND, Bench, held
 
 from config.settings import Duration
 from gateway.ids import decode
@@ -154,6 +154,7 @@ class Life(RuleBasedStateMachine):
                     batch=batches.get(identifier), esme=CUSTOMERS["a"],
                 ),
                 parts, 0, status, due, due + DAY,
+                text=held("a", "other") if status == Status.HELD_MODERATION else None,
             )
             for identifier in ids
         ]  # fmt: skip

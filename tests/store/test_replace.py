@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from workbench import DAY, HOUR, SECOND, Bench
+from workbench import DAY, HOUR, SECOND, Bench, held
 
 from gateway.model import Status
 from gateway.store.messages import Content, Demand, Esme, Outcome, Replacement
@@ -22,6 +22,8 @@ def replacement(bench: Bench, message: int, **more) -> Replacement:
         bench.new_id(), "shop", "ACME", more.pop("text", "another"), "service",
         esme=Esme("acme", "ACME"), **more,
     )  # fmt: skip
+    if fields["status"] == HELD:
+        fields |= {"text": held(), "reason": "stop_word"}
     return Replacement(message, content, **fields)
 
 
@@ -111,7 +113,9 @@ async def test_the_status_follows_where_the_table_allows_it(bench: Bench, before
     assert view is not None
     assert view.status == after
     told = [(event["status"], event["sequence"]) for event in bench.events()]
-    assert told == ([] if before == after else [(after.public, 1)])
+    expected = [before.public] if before in (HELD, NIGHT) else []  # told when it was accepted
+    expected += [] if before == after else [after.public]
+    assert told == [(status, place) for place, status in enumerate(expected, 1)]
     assert view.sequence == len(told)
     assert len(await bench.lease()) == (after is not HELD)
     bench.check()

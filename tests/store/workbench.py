@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter
@@ -26,6 +27,7 @@ from gateway.store.messages import (
     Receipts,
     Settled,
     Submission,
+    Text,
 )
 from gateway.store.sqlite import SqliteStore
 
@@ -54,6 +56,12 @@ class ReceiptFate(NamedTuple):
 
     matched: int | None
     sent_at: int | None = None
+
+
+def held(account: str = "shop", text: str = "hello") -> Text:
+    """What a held message waits for."""
+    fingerprint = hashlib.blake2b(f"{account}/{text}".encode(), digest_size=16).digest()
+    return Text(fingerprint, account, "ACME", "service", text, ("en/credit: loan",))
 
 
 class Bench:
@@ -114,6 +122,9 @@ class Bench:
         content: Content | None = None,
         key: str | None = None,
         body: bytes = b"{}",
+        reason: str | None = None,
+        closes: int | None = None,
+        zone: str | None = None,
         **more: Any,
     ) -> Submission:
         if content is None:
@@ -134,14 +145,16 @@ class Bench:
         messages = [
             NewMessage(
                 ids[n], numbers[n], lane, status, self.now if due is None else due,
-                self.now + validity, each[n], 0, None, refs[n] if refs else None,
+                self.now + validity, each[n], 0, None, refs[n] if refs else None, reason, closes,
+                zone, 0 if status == Status.HELD_MODERATION else None,
             )
             for n in range(count)
         ]  # fmt: skip
         idempotency = None
         if key is not None:
             idempotency = Idempotency(account, "POST /v1/messages", key, body.ljust(32), 202, body)
-        return Submission(content, messages, [], created, idempotency)
+        texts = (held(account),) if status == Status.HELD_MODERATION else ()
+        return Submission(content, messages, [], created, idempotency, texts=texts)
 
     async def accept(self, count: int = 1, **more: Any) -> list[int]:
         """Submit; returns the messages' ids."""

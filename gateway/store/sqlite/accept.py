@@ -169,10 +169,10 @@ def accept(
                     held.add(row, status, now, reason=reason)
                 if status == HELD:
                     lane = -lane
-                    own = waits.setdefault(account, {})
+                    texts = waits.setdefault(account, {})
                     for m in each:
                         assert m.text is not None
-                        own.setdefault(submission.texts[m.text], []).append((m.id, due))
+                        texts.setdefault(submission.texts[m.text], []).append((m.id, due))
             shared: tuple[int | None, ...]
             shared = (account, source, content.id, lane, status, due, deadline, parts, encoding,
                       reason_number(reason), closes,

@@ -33,7 +33,6 @@ FROM """,
     " WHERE messages.id = column1",
 )
 
-
 def replace(
     transaction: Transaction,
     memory: Memory,
