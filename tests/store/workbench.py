@@ -153,7 +153,7 @@ class Bench:
         idempotency = None
         if key is not None:
             idempotency = Idempotency(account, "POST /v1/messages", key, body.ljust(32), 202, body)
-        texts = (held(account),) if status == Status.HELD_MODERATION else ()
+        texts = (held(account, "accepted"),) if status == Status.HELD_MODERATION else ()
         return Submission(content, messages, [], created, idempotency, texts=texts)
 
     async def accept(self, count: int = 1, **more: Any) -> list[int]:

@@ -33,6 +33,7 @@ FROM """,
     " WHERE messages.id = column1",
 )
 
+
 def replace(
     transaction: Transaction,
     memory: Memory,
@@ -50,6 +51,8 @@ def replace(
     steps = Steps()
     deltas: Counter[tuple[int, int]] = Counter()
     waits: dict[Text, list[tuple[int, int]]] = {}
+    # What they waited for was the text they had.
+    moderation.let_go(transaction, memory, [row.id for row in rows.values() if row.lane < 0])
     for row in rows.values():
         if row.status not in WAITING:
             continue
