@@ -20,6 +20,7 @@ from gateway.admission import (
     route,
     schedule,
     sender,
+    sender_country,
     suppressed,
 )
 from gateway.admission.world import Check, World
@@ -30,6 +31,7 @@ ORDER: Final[tuple[Check, ...]] = (
     schedule.check,
     number.check,
     country.check,
+    sender_country.check,
     suppressed.check,
     consent.check,
     opt_out.check,
