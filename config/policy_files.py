@@ -54,6 +54,11 @@ def policy_path(name: str) -> Path:
     return Path(name) if "/" in name else SHIPPED / f"{name}.toml"
 
 
+def stop_list_path(name: str) -> Path:
+    """The file of a stop-word list: shipped ones have a folder of their own."""
+    return Path(name) if "/" in name else SHIPPED / "stopwords" / f"{name}.toml"
+
+
 def read_policy(name: str, kind: type[T]) -> PolicyFile[T]:
     """Read one file; raises `PolicyFileError`."""
     path = policy_path(name)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -142,9 +141,6 @@ def undone_on_error(ask: Ask) -> Iterator[None]:
     ask.undo.clear()
 
 
-_NOBODY: Mapping[str, str] = MappingProxyType({})
-
-
 class Draft:
     """One recipient on the way. A check that refuses it sets `code` and `detail`."""
 
@@ -217,8 +213,8 @@ class Draft:
         """What a moderator has to see before it leaves."""
         self.reason: str | None = None
         """Key of `errors.REASONS`: why it is held or put off; or dropped (status REJECTED)."""
-        self.without: Mapping[str, str] = _NOBODY
-        """Carriers that must not take it, each with the reason (key of `errors.REASONS`)."""
+        self.without: tuple[str, ...] = ()
+        """Carriers of the route that must not take it."""
         self.notes: list[Note] | None = None
         """What checks have to say for an explanation; None: nobody asked."""
 

@@ -87,6 +87,14 @@ ACCEPT_SECONDS = _row(
 INELIGIBLE = _row("counter", "messages_ineligible_total", "Refused.", "account", "reason")
 AUTH_FAILURES = _row("counter", "auth_failures_total", "Requests refused for their key.", "reason")
 
+# stop-words
+STOP_WORD_HITS = _row(
+    "counter", "stop_word_hits_total", "Entries found, by message.", "list", "class"
+)
+STOP_WORD_LISTS = _row(
+    "gauge", "stop_word_list_entries", "Entries of the lists in force.", "list", "version"
+)
+
 # the SMPP server
 SMPP_CONNECTIONS = _row("gauge", "smpp_connections", "Customers' connections.", "state")
 SMPP_BINDS = _row("gauge", "smpp_binds", "Customers' binds.", "account")
@@ -343,6 +351,10 @@ class Metrics:
         """Set a gauge."""
         gauge = self._gauges[row.name]
         (gauge.labels(*labels) if row.labels else gauge).set(value)
+
+    def forget(self, row: Row, *labels: str) -> None:
+        """End a gauge's series: what it told of is no more."""
+        self._gauges[row.name].remove(*labels)
 
     def observe(self, row: Row, values: Sequence[float], *labels: str) -> None:
         """Add a list of observations to a histogram."""

@@ -32,6 +32,10 @@ class Template:
             return self.text
         return self._format % tuple([values[key] for key in self._keys])
 
+    def between(self, gap: str) -> str:
+        """The text with `gap` for each placeholder: what it says whoever reads it."""
+        return _PLACEHOLDER.sub(gap, self.text)
+
     def missing(self, values: Mapping[str, str]) -> list[str]:
         """Placeholders that have no value."""
         return [name for name in self.names if name not in values]

@@ -14,13 +14,13 @@ from gateway.admission import (
     country,
     duplicate,
     encode,
+    moderation,
     number,
     opt_out,
     render,
     route,
     schedule,
     sender,
-    sender_country,
     suppressed,
 )
 from gateway.admission.world import Check, World
@@ -31,12 +31,12 @@ ORDER: Final[tuple[Check, ...]] = (
     schedule.check,
     number.check,
     country.check,
-    sender_country.check,
     suppressed.check,
     consent.check,
     opt_out.check,
     render.check,
     encode.check,
+    moderation.check,
     route.check,
     duplicate.check,
 )

@@ -55,7 +55,6 @@ class Service:
         "gathering",
         "keyring",
         "numbering",
-        "registries",
         "settings",
         "store",
         "tally",
@@ -75,7 +74,6 @@ class Service:
         clock: ports.Clock,
         keyring: Keyring,
         numbering: ports.Numbering,
-        registries: ports.Registries,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -86,7 +84,6 @@ class Service:
         self.clock = clock
         self.keyring = keyring
         self.numbering = numbering
-        self.registries = registries
         self.gathering = Gathering(store, clock)
         self.tally = Tally()
         self.buffered = 0
@@ -305,7 +302,6 @@ _THINGS: Final = {
     "bat": "batch",
     "whk": "webhook",
     "key": "key",
-    "sender": "registered sender",
 }
 
 

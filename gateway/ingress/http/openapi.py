@@ -24,7 +24,6 @@ _IN_PATH: Final = {
     "whk": "Endpoint id, `whk_` and 13 characters.",
     "number": "A number in international form, its plus escaped or left out.",
     "key": "Key id, `key_` and 13 characters.",
-    "sender": "The entry's name.",
 }
 
 INTRODUCTION: Final = """\

@@ -26,7 +26,6 @@ from gateway.ingress.http import (
 from gateway.ingress.http.parameters import ADMIN, CURSOR, LIMIT, OPTOUTS, READ, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
 from gateway.ingress.http.routes_people import PEOPLE
-from gateway.ingress.http.routes_registries import REGISTRIES
 from gateway.model import STATUS_NAMES
 
 _TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
@@ -352,7 +351,6 @@ ROUTES: Final[tuple[Route, ...]] = (
         takes_body=True,
     ),
     *PEOPLE,
-    *REGISTRIES,
     Route(
         method="GET",
         path="/v1/carriers",

@@ -1,0 +1,54 @@
+"""What moderation needs to know: the words in force, and what moderators have decided.
+
+In: fingerprints of texts. Out: decisions, from memory where they were asked for before. The store
+keeps them, bounds how many texts may wait, and releases held messages whose text is decided later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from gateway.admission.word_lists import WordLists
+from gateway.store.moderation import ItemState
+
+REMEMBERED: Final = 50_000
+"""Decisions kept, 5 MB. What is forgotten costs the store a look-up."""
+
+
+class Judgements(Protocol):
+    """The part of the store that keeps what was decided."""
+
+    async def judged(self, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
+        """Of these texts, those that are decided."""
+        ...
+
+    def on_decided(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` after decisions."""
+        ...
+
+
+class Moderation:
+    """Words and decisions. Without a store nothing is decided."""
+
+    def __init__(
+        self, words: WordLists | None = None, judgements: Judgements | None = None
+    ) -> None:
+        self.words = words or WordLists()
+        self._judgements = judgements
+        self._decided: dict[bytes, bool] = {}
+        if judgements is not None:
+            judgements.on_decided(self._decided.clear)
+
+    async def decided(self, fingerprints: Sequence[bytes]) -> dict[bytes, bool]:
+        """Of these texts, those that are decided: whether they may pass."""
+        known = self._decided
+        found = {one: known[one] for one in fingerprints if one in known}
+        asked = [one for one in fingerprints if one not in found]
+        if not asked or self._judgements is None:
+            return found
+        for fingerprint, state in (await self._judgements.judged(asked)).items():
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[fingerprint] = found[fingerprint] = state is ItemState.APPROVED
+        return found
