@@ -136,9 +136,10 @@ class Client:
         operations = paths.get(path)
         if operations is None:
             steps = path.split("/")
-            if len(steps) > 3:
-                steps[3] = "{id}"
-            operations = paths.get("/".join(steps), {})
+            for place in range(3, min(len(steps), 5)):
+                with_id = "/".join([*steps[:place], "{id}", *steps[place + 1 :]])
+                operations = operations or paths.get(with_id)
+            operations = operations or {}
         found: dict[str, Any] | None = operations.get(method.lower())
         return found
 

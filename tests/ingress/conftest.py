@@ -32,6 +32,8 @@ READER = "ak_reader_may_not_write"
 ADMIN = "ak_admin_of_the_tests"
 OTHER = "ak_of_another_account"
 NETWORKED = "ak_only_from_elsewhere"
+MODERATOR = "ak_moderator_of_shop"
+CHIEF = "ak_moderator_of_all"
 
 
 class Clock:
@@ -88,6 +90,8 @@ class Rig:
                         Key(value=READER, scopes=("messages:read",)),
                         Key(value=NETWORKED, scopes=both, networks=("192.0.2.0/24",)),
                         Key(value=ADMIN, scopes=("admin",)),
+                        Key(value=MODERATOR, scopes=("moderation",)),
+                        Key(value=CHIEF, scopes=("moderation", "admin")),
                     ),
                 ),
                 Account(name="other", keys=(Key(value=OTHER, scopes=both),)),

@@ -302,6 +302,7 @@ _THINGS: Final = {
     "bat": "batch",
     "whk": "webhook",
     "key": "key",
+    "itm": "item",
 }
 
 

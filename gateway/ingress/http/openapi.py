@@ -24,6 +24,7 @@ _IN_PATH: Final = {
     "whk": "Endpoint id, `whk_` and 13 characters.",
     "number": "A number in international form, its plus escaped or left out.",
     "key": "Key id, `key_` and 13 characters.",
+    "itm": "Item id, `itm_` and 13 characters.",
 }
 
 INTRODUCTION: Final = """\
@@ -112,7 +113,7 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.takes_body:
         operation["requestBody"] = {
-            "required": True,
+            "required": not route.body_optional,
             "content": {media: {"schema": _body(route, media)} for media in route.media},
         }
     return operation

@@ -14,6 +14,7 @@ WRITE: Final = "messages:write"
 READ: Final = "messages:read"
 ADMIN: Final = "admin"
 OPTOUTS: Final = "optouts"
+MODERATION: Final = "moderation"
 
 STRING: Final[dict[str, Any]] = {"type": "string"}
 

@@ -52,6 +52,8 @@ PROBLEMS: Final[dict[str, Kind]] = _table(
     ("upload_in_flight", 409, "Another upload to this batch is under way."),
     ("not_cancelable", 409, "The message has left or has ended."),
     ("wrong_state", 409, "The state it is in does not allow this."),
+    ("item_taken", 409, "Another moderator has the text."),
+    ("item_decided", 409, "The text is decided already."),
     ("configured", 409, "It is part of the configuration and cannot be changed here."),
     ("body_too_large", 413, "The body is too large."),
     ("unsupported_media_type", 415, "The path does not take this kind of body."),

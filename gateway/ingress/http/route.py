@@ -30,7 +30,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     method: str
     path: str
-    """With at most one `{id}`, always the third step: `/v1/batches/{id}/stats`."""
+    """With at most one `{id}`, the second or third step after `v1`: `/v1/batches/{id}/stats`,
+    `/v1/moderation/items/{id}/claim`."""
     handler: Handler
     summary: str
     description: str = ""
@@ -61,3 +62,5 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     idempotent: bool = False
     """Whether it takes an Idempotency-Key."""
     takes_body: bool = False
+    body_optional: bool = False
+    """Whether no body says the same as an empty object."""

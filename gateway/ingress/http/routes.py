@@ -25,6 +25,7 @@ from gateway.ingress.http import (
 )
 from gateway.ingress.http.parameters import ADMIN, CURSOR, LIMIT, OPTOUTS, READ, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
+from gateway.ingress.http.routes_moderation import MODERATION_ROUTES
 from gateway.ingress.http.routes_people import PEOPLE
 from gateway.model import STATUS_NAMES
 
@@ -351,6 +352,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         takes_body=True,
     ),
     *PEOPLE,
+    *MODERATION_ROUTES,
     Route(
         method="GET",
         path="/v1/carriers",

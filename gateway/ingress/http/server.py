@@ -233,9 +233,11 @@ class HttpApi:
         methods = self._routes.get(path)
         if methods is None:
             steps = path.split("/")
-            if len(steps) > 3 and steps[3]:
-                item, steps[3] = steps[3], "{id}"
-                methods = self._routes.get("/".join(steps))
+            for place in range(3, min(len(steps), 5)):
+                if methods is None and steps[place]:
+                    item, steps[place] = steps[place], "{id}"
+                    methods = self._routes.get("/".join(steps))
+                    steps[place] = item
         if methods is None:
             raise Problem("not_found", "there is no such path; /docs lists those there are")
         route = methods.get("GET" if method == "HEAD" else method)

@@ -48,7 +48,7 @@ To = Annotated[
         examples=["+79161234567"],
     ),
 ]
-EventType = Literal["message.status", "message.inbound", "batch.finished"]
+EventType = Literal["message.status", "message.inbound", "batch.finished", "moderation.decided"]
 ScopeName = Literal["messages:write", "messages:read", "moderation", "optouts", "admin"]
 
 
