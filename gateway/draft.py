@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -239,6 +240,32 @@ class Note(NamedTuple):
     """Where the rule stands: a setting, a file with its date, a law."""
 
 
+class Decision(StrEnum):
+    """What a check did with a draft."""
+
+    PASSES = "passes"
+    CHANGES = "changes"
+    HOLDS = "holds"
+    PUTS_OFF = "puts off"
+    DROPS = "drops"
+    REFUSES = "refuses"
+    NOT_REACHED = "not reached"
+
+
+class Step(NamedTuple):
+    """One check's part in an explanation."""
+
+    check: str
+    """The check's name, as in the order of admission."""
+    decision: Decision
+    code: str | None
+    """Key of `errors.REASONS` where it holds, puts off, drops or refuses."""
+    detail: str
+    changes: dict[str, str]
+    """What it wrote, by name; numbers masked, texts left out."""
+    notes: Sequence[Note]
+
+
 class SeenNumbers(Protocol):
     """The numbers of one batch."""
 
@@ -259,6 +286,12 @@ class Admission(Protocol):
 
         The others carry `code` and `detail`. Raises `errors.Refused` when the ask itself cannot
         be served whoever the recipient is (sender, empty text, times).
+        """
+        ...
+
+    async def explain(self, ask: Ask, draft: Draft) -> list[Step]:
+        """Run every check over one draft and tell what each of them did, in order; nothing is
+        remembered. After a refusal the rest is `NOT_REACHED`. Raises nothing a check refuses for.
         """
         ...
 

@@ -23,8 +23,9 @@ from gateway.admission import (
     sender,
     suppressed,
 )
+from gateway.admission.explain import explain
 from gateway.admission.world import Check, World
-from gateway.draft import Ask, Draft
+from gateway.draft import Ask, Draft, Step
 
 ORDER: Final[tuple[Check, ...]] = (
     sender.check,
@@ -64,3 +65,7 @@ class Checks:
             ask.take_back()
             raise
         return drafts
+
+    async def explain(self, ask: Ask, draft: Draft) -> list[Step]:
+        """What each check does with one draft; see `draft.Admission.explain`."""
+        return await explain(self._order, ask, draft, self.world)

@@ -13,6 +13,8 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
         return drafts
     permitted = frozenset(allowed)
     for draft in drafts:
+        if draft.notes is not None:
+            draft.note(f"allowed: {', '.join(allowed)}", "account.countries")
         if draft.country not in permitted:
             where = draft.country or "a number of no country"
             draft.refuse("country_not_allowed", f"{where} is not among the account's countries")

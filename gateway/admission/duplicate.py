@@ -11,6 +11,8 @@ from gateway.draft import Ask, Draft
 def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     """Refuse every further recipient with a number the batch already has."""
     if ask.seen is None or not drafts:
+        for draft in drafts:
+            draft.note("single messages have no duplicates to look for", "")
         return drafts
     numbers = [draft.number for draft in drafts]
     fresh = ask.seen.add_new(numbers)

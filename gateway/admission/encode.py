@@ -44,6 +44,10 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     """Write `encoding`, `characters`, `parts` and `changes`; refuse texts over `max_parts`."""
     encoding, plain = ask.encoding, ask.transliterate
     most = min(ask.max_parts, MAX_PARTS)
+    for draft in drafts:
+        if draft.notes is None:
+            break
+        draft.note(f"at most {most} parts; encoding {encoding}", "max_parts; 3GPP TS 23.038")
     if ask.raw:
         _check_raw(ask, drafts, most)
         return drafts

@@ -22,9 +22,19 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
                 draft.number, draft.country = number, country
             else:
                 draft.refuse(code, detail)
+            if draft.notes is not None:
+                _explain(draft, code, region, mobile_only)
         else:
             _choose(draft, to[:MAX_CANDIDATES], world, ask)
     return standing(drafts)
+
+
+def _explain(draft: Draft, code: str | None, region: str | None, mobile_only: bool) -> None:
+    where = f"national numbers are read as {region}'s" if region else "no region for national ones"
+    draft.note(f"{code or 'valid'}; {where}", "numbering plans of libphonenumber; default_region")
+    if code == "not_mobile":
+        word = "refused" if mobile_only else "let through"
+        draft.note(f"numbers that cannot be mobile are {word}", "account.mobile_only")
 
 
 def _choose(draft: Draft, candidates: object, world: World, ask: Ask) -> None:

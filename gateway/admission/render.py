@@ -19,6 +19,11 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
         for draft in drafts:
             draft.text = ask.text
         return drafts
+    for draft in drafts:
+        if draft.notes is None:
+            break
+        names = compile_template(ask.text).names
+        draft.note(f"placeholders: {', '.join(names) or 'none'}", "the submission's text")
     if not ask.text or ask.text.isspace():
         raise Refused("empty_text", "the text is empty", "#/text")
     template = compile_template(ask.text)
