@@ -12,6 +12,7 @@ from gateway.commands.capture import capture
 from gateway.commands.configuration import CONFIG, settings_from
 from gateway.commands.conformance import conformance
 from gateway.commands.encode import encode
+from gateway.commands.explain import explain
 from gateway.commands.keys import keys
 from gateway.commands.pdu import pdu
 
@@ -66,5 +67,6 @@ def demo(leave: bool, port: int) -> None:
 main.add_command(capture)
 main.add_command(conformance)
 main.add_command(encode)
+main.add_command(explain)
 main.add_command(keys)
 main.add_command(pdu)

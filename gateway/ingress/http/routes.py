@@ -25,6 +25,7 @@ from gateway.ingress.http import (
 )
 from gateway.ingress.http.parameters import ADMIN, CURSOR, LIMIT, OPTOUTS, READ, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
+from gateway.ingress.http.routes_explain import EXPLAIN
 from gateway.ingress.http.routes_moderation import MODERATION_ROUTES
 from gateway.ingress.http.routes_people import PEOPLE
 from gateway.model import STATUS_NAMES
@@ -85,6 +86,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         takes_body=True,
         reasons=True,
     ),
+    *EXPLAIN,
     Route(
         method="GET",
         path="/v1/messages/{id}",
