@@ -260,6 +260,23 @@ MODERATION_CARRIED = _row(
     "fate",
 )
 
+# refusals
+OPT_OUTS = _row("gauge", "opt_outs", "Refusals that stand, about.")
+OPT_OUTS_RECORDED = _row("counter", "opt_outs_recorded_total", "Refusals recorded.", "source")
+OPT_OUTS_REMOVED = _row("counter", "opt_outs_removed_total", "Refusals taken back.", "source")
+OPT_OUT_CANCELED = _row(
+    "counter",
+    "opt_out_canceled_total",
+    "Messages cancelled because of a refusal: when it came, or when they were to leave.",
+    "when",
+)
+OPT_OUT_MARKS_READY = _row(
+    "gauge",
+    "opt_out_filter_ready",
+    "1 once the filter in front of the ledger is filled; until then every number is looked up.",
+)
+OPT_OUT_MARKS = _row("gauge", "opt_out_filter_octets", "Memory of that filter.")
+
 # events
 WEBHOOK_POSTS = _row("counter", "webhook_posts_total", "POSTs to endpoints.", "account", "result")
 WEBHOOK_EVENTS = _row("counter", "webhook_events_total", "Events acknowledged.", "account", "type")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from gateway.admission.world import World, standing
 from gateway.draft import Ask, Draft
 
 
-async def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
-    """Refuse recipients in the opt-out ledger."""
+def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft] | Awaitable[list[Draft]]:
+    """Refuse recipients in the opt-out ledger, whatever the category: a hard block is a hard
+    block. The one answer to a keyword may reach who has just said STOP."""
+    return drafts if ask.answer else _check(ask, drafts, world)
+
+
+async def _check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     refusing = await world.opt_outs.opted_out(
         ask.account.name,
         ask.sender or "",
@@ -19,4 +26,5 @@ async def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     for draft in drafts:
         if draft.number in refusing:
             draft.refuse("opted_out", "the recipient has opted out of this sender")
+            draft.note(draft.detail, "the opt-out ledger")
     return standing(drafts)

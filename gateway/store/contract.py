@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.model import BatchState, OnUnknown
-from gateway.store.ledgers import ConsentStore, FailureStore
+from gateway.store.ledgers import ConsentStore, FailureStore, OptOutStore
 from gateway.store.messages import (
     Demand,
     InboundMessage,
@@ -23,7 +23,6 @@ from gateway.store.messages import (
     Ineligible,
     LateAnswer,
     Lease,
-    OptOut,
     ReceiptFates,
     Receipts,
     Reopen,
@@ -51,7 +50,7 @@ from gateway.store.records import (
 from gateway.store.registry import RegistryStore
 
 
-class Store(RegistryStore, ConsentStore, FailureStore, ModerationStore, Protocol):
+class Store(OptOutStore, RegistryStore, ConsentStore, FailureStore, ModerationStore, Protocol):
     """The contract. `sqlite` and `redis` pass the same test suite."""
 
     async def open(self, policy: Callable[[str, str], OnUnknown], now: int) -> Recovered:
@@ -130,13 +129,6 @@ class Store(RegistryStore, ConsentStore, FailureStore, ModerationStore, Protocol
 
     async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
         """Store replies; returns the messages that became whole, each an event already."""
-
-    async def opt_out(self, entries: Sequence[OptOut]) -> int:
-        """Record refusals and cancel what is queued for them; returns messages cancelled."""
-
-    async def opted_out(self, account: str, sender: str, category: str, numbers: Sequence[int]
-                        ) -> set[int]:  # fmt: skip
-        """Those of `numbers` that refuse this sender and category of this account."""
 
     async def cancel(self, account: str, ids: Sequence[int], now: int) -> list[int | None]:
         """Cancel messages that have not left. The status each had before (None: no such

@@ -45,11 +45,22 @@ class OptOutView(msgspec.Struct):
 
 
 class OptOutStore(Protocol):
-    """The opt-out ledger. `opt_out` and `opted_out` stand in `contract.Store`."""
+    """The opt-out ledger.
+
+    Whoever refuses is refused from the commit on: by `opted_out`, and by the lease. Waiting
+    messages are then looked for and cancelled, some at a time; the calls return when that is done.
+    The one answer to a keyword (`Content.answer`) is let through.
+    """
+
+    async def opt_out(self, entries: Sequence[OptOut]) -> int:
+        """Record refusals and cancel what waits for them (scheduled and held messages too);
+        returns messages cancelled. Each new one is an event `optout.created`; what stands already
+        stays as it is."""
 
     async def import_opt_outs(self, entries: Sequence[OptOut]) -> int:
-        """Record many at once; returns how many are new. Waiting messages they concern are
-        cancelled by `cancel_opted_out`, and none is leased meanwhile."""
+        """Record many; returns how many are new. Waiting messages they concern are left to
+        `cancel_opted_out`. One event `optout.imported` tells of a thousand: whoever wants to know
+        which reads `opt_outs`."""
 
     async def cancel_opted_out(self, account: str, now: int) -> int:
         """Cancel what waits for recipients in the ledger; returns messages cancelled."""
@@ -64,13 +75,19 @@ class OptOutStore(Protocol):
         source: str,
     ) -> int:
         """Take back refusals that `sender` and `category` cover (`*` covers all); returns how
-        many. Each is an event `optout.removed`."""
+        many. Each is an event `optout.removed`. Only the account's own: not those of `*`."""
+
+    async def opted_out(
+        self, account: str, sender: str, category: str, numbers: Sequence[int]
+    ) -> set[int]:
+        """Those of `numbers` that refuse this sender and category of this account, or of all."""
 
     async def opt_outs(
         self, account: str, limit: int, since: int = 0, *, number: int | None = None,
         removed: bool = False,
     ) -> list[OptOutView]:  # fmt: skip
-        """In order of their last change, from beyond position `since`."""
+        """In order of their last change, from beyond position `since`; with `removed`, those taken
+        back too."""
 
 
 # --- consents

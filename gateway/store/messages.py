@@ -450,7 +450,7 @@ class InboundMessage(msgspec.Struct):
 
 
 class OptOut(msgspec.Struct, array_like=True):
-    """A recipient's no. `sender` and `category` are `*` for all."""
+    """A recipient's no. `sender` and `category` are `*` for all, `account` `*` for everyone's."""
 
     account: str
     number: int
@@ -458,3 +458,7 @@ class OptOut(msgspec.Struct, array_like=True):
     category: str
     at: int
     source: str
+    """`mo` (a reply), `api`, `import`, `smpp`: a label of metrics."""
+    proof: dict[str, Any] = {}
+    """What shows it: the reply's id and its keyword, what the caller said. Never a number: it is
+    kept when the number is erased."""

@@ -24,6 +24,10 @@ from gateway.store.sqlite import (
     moderation_queue,
     number_index,
     opt_outs,
+    opt_outs_cancel,
+    opt_outs_erase,
+    opt_outs_memory,
+    opt_outs_views,
     receive,
     recover,
     replace,
@@ -37,7 +41,8 @@ from gateway.store.sqlite.values import Values
 
 MODULES = (
     accept, batches, carrying, consents, contents, correlation, expire, failures, forgetting,
-    judging, lease, memory, moderation, moderation_queue, number_index, opt_outs, receive,
+    judging, lease, memory, moderation, moderation_queue, number_index, opt_outs, opt_outs_cancel,
+    opt_outs_erase, opt_outs_memory, opt_outs_views, receive,
     recover, replace, retention, rows, settle, told, transitions,
 )  # fmt: skip
 
@@ -69,6 +74,9 @@ WALKS = {
     "failures.HOW_MANY": {"SCAN failures USING COVERING INDEX failures_at"},
     # In order of the key, as far as LIMIT.
     "retention.PARKED": {"SCAN parked"},
+    # Behind the start, in a thread of its own.
+    "opt_outs_memory.COUNT": {"SCAN opt_outs"},
+    "opt_outs_memory.MARKS": {"SCAN opt_out_hashes"},
     # The rows of a subquery that has a LIMIT.
     "carrying.NEXT": {"SCAN h"},
     "correlation.LOG": {"SCAN p"},
@@ -147,8 +155,30 @@ async def test_no_statement_walks_a_big_table(bench: Bench, size: int):
             "i USING INDEX sqlite_autoindex_idempotency_1 (account=? AND scope=? AND key=?)",
         ),
         ("opt_outs.OF_NUMBERS", "o USING PRIMARY KEY (account=? AND number=?)"),
-        ("opt_outs.WAITING", "i USING PRIMARY KEY (run=? AND number=?)"),
-        ("opt_outs.WAITING", "m USING INTEGER PRIMARY KEY (rowid>?)"),
+        ("opt_outs.OF_DIGESTS", "h USING PRIMARY KEY (account=? AND digest=?)"),
+        (
+            "opt_outs.REMOVE",
+            "opt_outs USING PRIMARY KEY (account=? AND number=? AND sender=? AND category=?)",
+        ),
+        (
+            "opt_outs.REMOVE_DIGESTS",
+            "opt_out_hashes USING PRIMARY KEY (account=? AND digest=?)",
+        ),
+        ("opt_outs_cancel.OF_NUMBERS", "i USING PRIMARY KEY (run=? AND number=?)"),
+        ("opt_outs_cancel.OF_NUMBERS", "m USING INTEGER PRIMARY KEY (rowid>?)"),
+        (
+            "opt_outs_cancel.OF_SOURCE",
+            "messages USING INDEX messages_due (lane=? AND source=? AND due=? AND rowid>?)",
+        ),
+        (
+            "opt_outs_cancel.OF_SOURCE",
+            "messages USING INDEX messages_due (lane=? AND source=? AND due>?)",
+        ),
+        ("opt_outs_memory.SOME", "opt_outs USING PRIMARY KEY (account=? AND number>?)"),
+        (
+            "opt_outs_views.LIST",
+            "opt_outs USING INDEX opt_outs_by_position (account=? AND position>?)",
+        ),
         (
             "recover.LEASED",
             "messages USING COVERING INDEX messages_due (lane=? AND source=? AND due<?)",

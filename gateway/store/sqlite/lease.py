@@ -13,13 +13,13 @@ from typing import Final
 import msgspec
 
 from gateway.ids import COUNTER_BITS, EPOCH_MS, NODE_BITS
-from gateway.metrics import QUEUE_AGE
+from gateway.metrics import OPT_OUT_CANCELED, QUEUE_AGE
 from gateway.model import Status
 from gateway.store.messages import Closed, Content, Demand, Lease, Leased, Opening
 from gateway.store.sqlite import transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import CARRIER, LANE
-from gateway.store.sqlite.opt_outs import refused
+from gateway.store.sqlite.opt_outs import refused_messages
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.sources import Source, shares
 from gateway.store.sqlite.transitions import Steps, reason_number
@@ -96,6 +96,7 @@ class _Call:
         self.passed = 0
         self.handled: dict[tuple[int, int], set[int]] = {}
         self.ages: dict[str, list[float]] = {}
+        self.refused = 0
 
     def demand(self, demand: Demand) -> list[Leased]:
         """Take for one carrier."""
@@ -223,13 +224,7 @@ class _Call:
             return []
         found = self.memory.contents.get(self.connection, {row.content for row in rows})
         self.contents.update(found)
-        no: set[int] = set()
-        if account in self.memory.opted_out:
-            no = refused(
-                self.connection,
-                account,
-                [(r.number, found[r.content].sender, found[r.content].category) for r in rows],
-            )
+        no = refused_messages(self.connection, self.memory, account, rows, found)
         now = self.now
         verdicts: list[str | Opening | None] = [
             "validity_expired"
@@ -290,6 +285,7 @@ class _Call:
     def _end(self, row: _Row, source: Source, reason: str) -> None:
         after = ENDINGS[reason]
         row.sequence -= 1  # it was not leased after all
+        self.refused += reason == "opted_out"
         self.ended[
             source.account, source.source, row.before, after, self.now, None, 0, reason, None
         ].subjects.append(row)
@@ -315,6 +311,10 @@ def lease(transaction: Transaction, memory: Memory, demands: Sequence[Demand], n
 
     if moved:
         transaction.after_commit(committed)
+    if call.refused:
+        transaction.after_commit(
+            lambda: memory.metrics.count(OPT_OUT_CANCELED, call.refused, "lease")
+        )
     lanes = {
         lane
         for demand in demands

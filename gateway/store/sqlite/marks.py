@@ -142,6 +142,19 @@ class Marks:
         with self._lock:
             self._early = []
 
+    def begin(self) -> bool:
+        """`collect`, unless it is growing already."""
+        with self._lock:
+            if self._growing is not None or self._early is not None:
+                return False
+            self._early = []
+            return True
+
+    def abandon(self) -> None:
+        """`begin` did not come to pass."""
+        with self._lock:
+            self._early = None
+
     def allocate(self, entries: int) -> None:
         """Room for about so many, to be filled by `fill`, `fill_marks` and then `finish`. After an
         attempt that failed the room there is is filled again: it has what was added meanwhile."""

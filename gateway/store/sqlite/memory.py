@@ -24,6 +24,7 @@ from gateway.store.sqlite.event_log import EventLog
 from gateway.store.sqlite.marks import Marks
 from gateway.store.sqlite.moderation_queue import Queue
 from gateway.store.sqlite.names import Names
+from gateway.store.sqlite.opt_outs_memory import OptOutMemory
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.sources import Sources
 
@@ -63,8 +64,7 @@ class Memory:
         """Campaigns that are not finished (and some that are)."""
         self.touched: set[int] = set()
         """Campaigns some of whose messages ended: `maintain` looks whether they are finished."""
-        self.opted_out: set[int] = set()
-        """Accounts some number refuses."""
+        self.opt_outs = OptOutMemory(metrics)
         self.consenting: set[int] = set()
         """Accounts with statements of consent or its refusal; added to by the writer, read by
         any."""
@@ -110,9 +110,7 @@ class Memory:
         self.names.load(connection)
         self.correlation.load(connection)
         self.moderation.load(connection)
-        self.opted_out.update(
-            row[0] for row in connection.execute("SELECT DISTINCT account FROM opt_outs")
-        )
+        self.opt_outs.load(connection, self.names)
         self.consenting.update(row[0] for row in connection.execute(CONSENTING))
         self.next_parked += connection.execute(
             "SELECT coalesce(max(id), 0) FROM parked"

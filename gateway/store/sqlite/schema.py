@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import StoreTooNew
+from gateway.store.ledgers import spelt
 
 VERSION: Final = 3
 """`PRAGMA user_version` once all of `_MIGRATIONS` are made."""
@@ -335,19 +336,29 @@ CREATE INDEX audit_by_subject ON audit (subject, id);
 
 -- The ledger of refusals. `position` grows with every change, so that a listing can go on where it
 -- ended; what was taken back stays, to be told of.
-ALTER TABLE opt_outs ADD COLUMN proof TEXT;           -- JSON object
-ALTER TABLE opt_outs ADD COLUMN position INTEGER;
-ALTER TABLE opt_outs ADD COLUMN removed INTEGER;      -- when it was taken back
-UPDATE OR REPLACE opt_outs SET sender = lower(ltrim(sender, '+'));
-UPDATE opt_outs SET position = r.n FROM (
-    SELECT account, number, sender, category, row_number() OVER () AS n FROM opt_outs
-) AS r WHERE (opt_outs.account, opt_outs.number, opt_outs.sender, opt_outs.category)
-    = (r.account, r.number, r.sender, r.category);
+ALTER TABLE opt_outs RENAME TO opt_outs_before;
+CREATE TABLE opt_outs (
+    account INTEGER NOT NULL,      -- that of `*` for everyone's
+    number INTEGER NOT NULL,
+    sender TEXT NOT NULL,          -- as ledgers.spelt writes it; * for all
+    category TEXT NOT NULL,        -- * for all
+    at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    proof TEXT,                    -- JSON object
+    position INTEGER NOT NULL,
+    removed INTEGER,               -- when it was taken back
+    PRIMARY KEY (account, number, sender, category)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO opt_outs (account, number, sender, category, at, source, position)
+SELECT account, number, spelt(sender), category, at, source,
+    row_number() OVER (ORDER BY account, number, at)
+FROM opt_outs_before ORDER BY account, number, at;
+DROP TABLE opt_outs_before;
 CREATE INDEX opt_outs_by_position ON opt_outs (account, position);
 -- Refusals of people whose data were erased. `mark` finds them without the number.
 CREATE TABLE opt_out_hashes (
     account INTEGER NOT NULL,
-    digest BLOB NOT NULL,
+    digest TEXT NOT NULL,          -- of the number, keyed with meta `hash_key`
     sender TEXT NOT NULL,
     category TEXT NOT NULL,
     mark INTEGER NOT NULL,
@@ -357,6 +368,9 @@ CREATE TABLE opt_out_hashes (
     position INTEGER NOT NULL,
     PRIMARY KEY (account, digest, sender, category)
 ) WITHOUT ROWID;
+CREATE INDEX opt_out_hashes_by_position ON opt_out_hashes (account, position);
+INSERT OR IGNORE INTO meta (name, value) VALUES ('hash_key', randomblob(32)),
+    ('marks_secret', random() & 0xFFFFFFFFFFFFFFF);
 
 CREATE TABLE consents (            -- append-only; the newest of a number and brand holds; each
                                    -- index ends in the id
@@ -457,6 +471,7 @@ def migrate(connection: sqlite3.Connection) -> int:
     Raises `StoreTooNew` for a database a later Aldis wrote. Each step is one transaction.
     """
     found = _version(connection)
+    connection.create_function("spelt", 1, spelt, deterministic=True)
     for version in range(found, VERSION):
         connection.executescript(
             f"BEGIN IMMEDIATE;{_MIGRATIONS[version]}PRAGMA user_version = {version + 1};COMMIT;"

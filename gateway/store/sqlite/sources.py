@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count, islice
 from typing import Final
 
@@ -188,6 +188,14 @@ class Sources:
     def of(self, source: int) -> list[Source]:
         """Where a source's messages wait."""
         return list(self._by_source.get(source, {}).values())
+
+    def places(self, accounts: Collection[int] | None) -> list[tuple[int, int, int]]:
+        """Lane, source and account of all that waits for these accounts (None: for all)."""
+        return [
+            (entry.lane, entry.source, entry.account)
+            for entry in self._entries.values()
+            if accounts is None or entry.account in accounts
+        ]
 
     def depths(self) -> Iterator[tuple[int, int, int | None]]:
         """Lane, messages waiting, first due of what is not paused. Any thread may ask; the answer

@@ -30,7 +30,6 @@ from gateway.store.messages import (
     Ineligible,
     LateAnswer,
     Lease,
-    OptOut,
     ReceiptFates,
     Receipts,
     Reopen,
@@ -67,7 +66,6 @@ from gateway.store.sqlite import (
     log_reading,
     mailboxes,
     number_index,
-    opt_outs,
     queries,
     receive,
     recover,
@@ -78,6 +76,7 @@ from gateway.store.sqlite import (
     webhooks,
 )
 from gateway.store.sqlite.calls_moderation import ModerationCalls
+from gateway.store.sqlite.calls_opt_outs import OptOutCalls
 from gateway.store.sqlite.calls_people import PeopleCalls
 from gateway.store.sqlite.calls_registry import RegistryCalls
 from gateway.store.sqlite.checkpoint import Checkpointer
@@ -88,10 +87,6 @@ from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.search import BatchWalk, Search
 from gateway.store.sqlite.writer import Reader, Transaction, Writer
-
-OPT_OUT_STEP = 50
-"""Refusals in one call to the writer: each number is sought in every run of the index, 5 ms with
-ten million messages, so an import lets one-time codes in between."""
 
 GREATEST_ID = """
 SELECT max(
@@ -104,7 +99,7 @@ SELECT max(
 """
 
 
-class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
+class SqliteStore(OptOutCalls, RegistryCalls, PeopleCalls, ModerationCalls):
     """The contract, on one SQLite file. Opened once: after a failed `open`, make another."""
 
     def __init__(
@@ -139,6 +134,8 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
         self._decided_listeners = []
         self._failing = Marking(self._path, self._memory.failing, failures.Failures(), metrics)
         self._checkpointer = Checkpointer(self._path)
+        ledger = self._memory.opt_outs
+        self._marking = Marking(self._path, ledger.marks, ledger, metrics, ledger.tell)
 
     # opening and closing
 
@@ -161,6 +158,7 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
         self._reader.start(loop)
         self._checkpointer.start()
         self._failing.start()
+        self._marking.start()
         return recovered
 
     def _open(
@@ -213,6 +211,7 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
         if self._lock is None:
             return
         await asyncio.to_thread(self._failing.stop)
+        await asyncio.to_thread(self._marking.stop)
         await self._writer.stop()
         await self._reader.stop()
         await asyncio.to_thread(self._tidy)
@@ -377,30 +376,6 @@ class SqliteStore(RegistryCalls, PeopleCalls, ModerationCalls):
             QueueDepth(self._names.name(lane), waiting, due)
             for lane, waiting, due in self._memory.sources.depths()
         ]
-
-    # refusals
-
-    async def opt_out(self, entries: Sequence[OptOut]) -> int:
-        """See the contract."""
-        canceled = 0
-        self._memory.sought = True
-        for first in range(0, len(entries), OPT_OUT_STEP):
-            step = entries[first : first + OPT_OUT_STEP]
-            canceled += await self._writer.call(
-                "opt_out", partial(opt_outs.opt_out, memory=self._memory, entries=step), len(step)
-            )
-        return canceled
-
-    async def opted_out(
-        self, account: str, sender: str, category: str, numbers: Sequence[int]
-    ) -> set[int]:
-        """See the contract."""
-        owner = self._names.known(ACCOUNT, account)
-        if owner is None or owner not in self._memory.opted_out:
-            return set()
-        return await self._reader.call(
-            "opted_out", lambda c: opt_outs.opted_out(c, owner, sender, category, numbers)
-        )
 
     # idempotency, queries: the reader's thread
 

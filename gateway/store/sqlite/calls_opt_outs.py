@@ -1,0 +1,155 @@
+"""The calls of `ledgers.OptOutStore`, and of the contract what concerns refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+from gateway.store.ledgers import ALL, OptOutView
+from gateway.store.messages import OptOut
+from gateway.store.sqlite import opt_outs, opt_outs_cancel, opt_outs_views
+from gateway.store.sqlite.calls import Calls
+from gateway.store.sqlite.marking import Marking
+from gateway.store.sqlite.names import ACCOUNT
+from gateway.store.sqlite.writer import Transaction
+
+RECORD_STEP: Final = 500
+"""Refusals in one call to the writer, each with an event: 5 ms."""
+IMPORT_STEP: Final = 1_000
+"""Refusals of an import in one call to the writer: 10 to 20 ms, a one-time code waits so long."""
+
+_number: Final = attrgetter("number")
+_account: Final = attrgetter("account")
+
+
+class OptOutCalls(Calls):
+    """Refusals."""
+
+    _marking: Marking
+
+    async def opt_out(self, entries: Sequence[OptOut]) -> int:
+        """See the contract."""
+        for first in range(0, len(entries), RECORD_STEP):
+            step = entries[first : first + RECORD_STEP]
+            await self._writer.call(
+                "opt_out", partial(opt_outs.record, memory=self._memory, entries=step), len(step)
+            )
+        await self._grow()
+        canceled = 0
+        for account, own in groupby(sorted(entries, key=_account), key=_account):
+            concerned = list(own)
+            canceled += await self._cancel(
+                account, list({one.number for one in concerned}), max(one.at for one in concerned)
+            )
+        return canceled
+
+    async def import_opt_outs(self, entries: Sequence[OptOut]) -> int:
+        """See the contract."""
+        new = 0
+        for _, own in groupby(sorted(entries, key=_account), key=_account):
+            # The table is a tree by number: a step of neighbours dirties a tenth of the pages.
+            ordered = sorted(own, key=_number)
+            for first in range(0, len(ordered), IMPORT_STEP):
+                step = ordered[first : first + IMPORT_STEP]
+                new += await self._writer.call(
+                    "import_opt_outs",
+                    partial(opt_outs.import_step, memory=self._memory, entries=step),
+                    len(step),
+                )
+                await self._grow()
+        return new
+
+    async def cancel_opted_out(self, account: str, now: int) -> int:
+        """See the contract."""
+        return await self._cancel(account, None, now)
+
+    async def opt_in(
+        self,
+        account: str,
+        numbers: Sequence[int],
+        sender: str,
+        category: str,
+        now: int,
+        source: str,
+    ) -> int:
+        """See the contract."""
+        back = 0
+        for first in range(0, len(numbers), RECORD_STEP):
+            step = numbers[first : first + RECORD_STEP]
+            back += await self._writer.call(
+                "opt_in",
+                partial(
+                    opt_outs.remove, memory=self._memory, account=account, numbers=step,
+                    sender=sender, category=category, now=now, source=source,
+                ),
+                len(step),
+            )  # fmt: skip
+        return back
+
+    async def opted_out(
+        self, account: str, sender: str, category: str, numbers: Sequence[int]
+    ) -> set[int]:
+        """See the contract."""
+        memory = self._memory
+        # No account has the number 0; everyone's refusals hold for one we have not met.
+        owner = self._names.known(ACCOUNT, account) or 0
+        candidates = memory.opt_outs.marks.candidates(owner, numbers)
+        if not candidates:
+            return set()
+        return await self._reader.call(
+            "opted_out",
+            lambda c: opt_outs.opted_out(c, memory, owner, sender, category, candidates),
+        )
+
+    async def opt_outs(
+        self, account: str, limit: int, since: int = 0, *, number: int | None = None,
+        removed: bool = False,
+    ) -> list[OptOutView]:  # fmt: skip
+        """See the contract."""
+        walk = opt_outs_views.Walk(self._memory, account, limit, since, number, removed)
+        while (page := await self._reader.call("opt_outs", walk.step)) is None:
+            pass
+        return page
+
+    async def _cancel(self, account: str, numbers: Sequence[int] | None, now: int) -> int:
+        """End what waits for these numbers of the account (None: for all in the ledger)."""
+        accounts: set[int] | None = None
+        if account != ALL:
+            owner = self._names.known(ACCOUNT, account)
+            if owner is None:
+                return 0
+            accounts = {owner}
+        memory = self._memory
+        # Made on the writer's thread: `sources` are its, and what was called before is in them.
+        found = await self._writer.call(
+            "cancel_opted_out", lambda t: opt_outs_cancel.search(memory, accounts, numbers)
+        )
+        canceled = 0
+        while (ids := await self._reader.call("cancel_opted_out", found.step)) is not None:
+            for first in range(0, len(ids), opt_outs_cancel.CANCEL_STEP):
+                step = ids[first : first + opt_outs_cancel.CANCEL_STEP]
+                canceled += await self._writer.call(
+                    "cancel_opted_out",
+                    partial(opt_outs_cancel.cancel, memory=memory, ids=step, now=now),
+                    len(step),
+                )
+        return canceled
+
+    async def _grow(self) -> None:
+        """Give the marks more room when they are full."""
+        marks = self._memory.opt_outs.marks
+        if not marks.full:
+            return
+
+        def begin(transaction: Transaction) -> bool:
+            begun = marks.begin()
+            if begun:
+                transaction.on_rollback(marks.abandon)
+            return begun
+
+        # Committed with, or behind, all that is under way: see `Marks.collect`.
+        if await self._writer.call("opt_out_marks", begin):
+            self._marking.start()
