@@ -222,6 +222,7 @@ class _Reading:
             found.policy,
             quiet_hours=self._policy_file(found.policy.quiet_hours),
             zones=self._policy_file(found.policy.zones),
+            senders=self._policy_file(found.policy.senders),
         )
         return replace(found, carrier=tuple(carriers), account=tuple(accounts), policy=policy)
 

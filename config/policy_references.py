@@ -12,6 +12,7 @@ from typing import Any
 from config import settings as s
 from config.hours import read_quiet_hours, read_zones
 from config.policy_files import PolicyFileError, stop_list_path
+from config.sender_rules import read_sender_rules
 
 Problem = tuple[str, str]
 
@@ -20,6 +21,11 @@ def check_policy(found: s.Settings) -> Iterator[Problem]:
     """Everything wrong with rules and with which of them apply."""
     yield from _file("policy.quiet_hours", read_quiet_hours, found.policy.quiet_hours)
     yield from _file("policy.zones", read_zones, found.policy.zones)
+    yield from _file("policy.senders", read_sender_rules, found.policy.senders)
+    for place, account in enumerate(found.account):
+        yield from _senders(f"account[{place}]", account)
+    for place, carrier in enumerate(found.carrier):
+        yield from _templates(f"carrier[{place}]", carrier)
     for name in found.policy.stopwords:
         path = stop_list_path(name)
         if not path.is_file():
@@ -37,3 +43,27 @@ def _file(path: str, read: Callable[[str], Any], name: str) -> Iterator[Problem]
     except PolicyFileError as error:
         for problem in error.problems:
             yield path, problem
+
+
+def _senders(path: str, account: s.Account) -> Iterator[Problem]:
+    default = account.default_sender
+    if account.foreign_sender == "force" and default is None:
+        yield (
+            f"{path}.foreign_sender",
+            'foreign_sender = "force" puts default_sender in place; set default_sender',
+        )
+    listed = account.senders
+    if default is not None and not {"*", default, default.lstrip("+")} & {*listed}:
+        yield (
+            f"{path}.default_sender",
+            "default_sender is not among `senders`: it would be refused; add it there",
+        )
+
+
+def _templates(path: str, carrier: s.Carrier) -> Iterator[Problem]:
+    if carrier.template_fallback == "advertising" and "advertising" in carrier.templates_required:
+        yield (
+            f"{path}.template_fallback",
+            'advertising needs templates here, so it is no way out; write "reject", or take '
+            "advertising out of templates_required",
+        )

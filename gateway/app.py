@@ -23,12 +23,14 @@ from typing import Final
 import uvloop
 
 from config.load import ConfigProblems, load
+from config.sender_rules import read_sender_rules
 from config.settings import Account, Carrier, Settings
 from gateway import VERSION, log
 from gateway import metrics as m
 from gateway.admission import Checks
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
+from gateway.admission.registered import Registered
 from gateway.admission.uploads import Uploads
 from gateway.admission.word_lists import WordLists
 from gateway.admission.world import World
@@ -43,9 +45,12 @@ from gateway.ingress.http import HttpApi
 from gateway.ingress.ops import OpsServer
 from gateway.ingress.smpp import SmppServer
 from gateway.model import UNKNOWN_POLICY, Category, OnUnknown
+from gateway.policy.senders import CountryRules
+from gateway.registries import Registries
 from gateway.returns import Returns
 from gateway.routing import RoutingTable
 from gateway.store.ledgers import AccountRules
+from gateway.store.registry import Kind
 from gateway.store.sqlite import SqliteStore
 from protocol.pdu import Pdu
 
@@ -76,15 +81,20 @@ class App:
         self.settings = settings
         self.metrics = m.Metrics()
         self.store = SqliteStore(settings.store, settings.gateway.node, self.metrics, clock)
+        registered = Registered()
         self.words = WordLists(self.store, self.metrics)
         self.store.on_registry(self.words.changed)
         self.world = World(
             Numbering(),
-            RoutingTable(settings.route),
+            RoutingTable(settings.route, settings.carrier),
             self.store,
             people=self.store,
+            registered=registered,
+            sender_rules=CountryRules(read_sender_rules(settings.policy.senders)),
             moderation=Moderation(self.words, self.store),
         )
+        self.registries = Registries(self.store, self.metrics)
+        self.registries.tell(Kind.SENDER, registered.take_senders)
         self._moderate(settings)
         self.returns = Returns(self.store, self.metrics, clock)
         self.taps = Taps(settings, self.metrics, clock)
@@ -118,6 +128,7 @@ class App:
             clock,
             self.metrics,
             numbering=self.world.numbering,
+            registries=self.registries,
             version=VERSION,
         )
         self.ops = OpsServer(
@@ -135,6 +146,7 @@ class App:
         self.store.rule_accounts(account_rules(self.settings.account))
         recovered = await self.store.open(unknown_policy(self.settings.carrier), clock())
         self._count_recovered(recovered.resent, recovered.unknown)
+        await self.registries.start()
         await self.words.apply(self.settings.policy)
         await self.returns.apply(self.settings.carrier, self.settings.account)
         await self.events.apply(self.settings.account)
@@ -168,8 +180,9 @@ class App:
         self.http.configure(settings)
         self.smpp.configure(settings)
         self._moderate(settings)
-        self.world.routing = RoutingTable(settings.route)
         self.store.rule_accounts(account_rules(settings.account))
+        self.world.routing = RoutingTable(settings.route, settings.carrier)
+        self.world.sender_rules = CountryRules(read_sender_rules(settings.policy.senders))
         await self.returns.apply(settings.carrier, settings.account)
         await self.events.apply(settings.account)
         await self.mailboxes.apply(settings.account)
@@ -191,6 +204,7 @@ class App:
         await self.dispatcher.drain(left() * 0.8)
         await self.events.drain(min(5.0, left()))
         await self.housekeeping.stop()
+        await self.registries.stop()
         await self.words.stop()
         await self.ops.stop()
         await self.store.close()

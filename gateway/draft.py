@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -142,6 +143,9 @@ def undone_on_error(ask: Ask) -> Iterator[None]:
     ask.undo.clear()
 
 
+_NOBODY: Mapping[str, str] = MappingProxyType({})
+
+
 class Draft:
     """One recipient on the way. A check that refuses it sets `code` and `detail`."""
 
@@ -214,8 +218,8 @@ class Draft:
         """What a moderator has to see before it leaves."""
         self.reason: str | None = None
         """Key of `errors.REASONS`: why it is held or put off; or dropped (status REJECTED)."""
-        self.without: tuple[str, ...] = ()
-        """Carriers of the route that must not take it."""
+        self.without: Mapping[str, str] = _NOBODY
+        """Carriers that must not take it, each with the reason (key of `errors.REASONS`)."""
         self.notes: list[Note] | None = None
         """What checks have to say for an explanation; None: nobody asked."""
 

@@ -157,30 +157,43 @@ def lane_class(category: Category, priority: Priority) -> LaneClass:
 
 
 class Lane(msgspec.Struct, frozen=True, order=True):
-    """Route x class, less the carriers that have already failed the message.
+    """Route x class, less the carriers that have already failed the message, and less those that
+    must not have it.
 
     Fail-over is just another carrier pulling: a message that one carrier could not take waits in
     the lane every *other* carrier of the route pulls from. Stored and keyed by `str(lane)`:
-    `main/bulk`, `main/bulk/op1` (without op1), `main/bulk/op1+op2`.
+    `main/bulk`, `main/bulk/op1` (without op1), `main/bulk/op1+op2`, `main/bulk/!op3+op1` (op1 has
+    failed, op3 may not: the sender is not registered there). Who has failed may be the last resort;
+    who may not never is. No carrier's name begins with an exclamation mark (`config.base.Name`).
     """
 
     route: str
     lane_class: LaneClass
     without: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         name = f"{self.route}/{self.lane_class}"
+        if self.barred:
+            less = (*[f"!{carrier}" for carrier in self.barred], *self.without)
+            return f"{name}/{'+'.join(less)}"
         return f"{name}/{'+'.join(self.without)}" if self.without else name
 
     @classmethod
     def parse(cls, name: str) -> Lane:
         """The inverse of `str(lane)`."""
-        route, lane_class, *without = name.split("/")
-        return cls(route, LaneClass(lane_class), tuple(without[0].split("+")) if without else ())
+        route, lane_class, *less = name.split("/")
+        if not less:
+            return cls(route, LaneClass(lane_class))
+        names = less[0].split("+")
+        without = tuple([each for each in names if each[0] != "!"])
+        barred = tuple([each[1:] for each in names if each[0] == "!"])
+        return cls(route, LaneClass(lane_class), without, barred)
 
     def excluding(self, carrier: str) -> Lane:
         """The lane for a message that `carrier` has failed as well."""
-        return Lane(self.route, self.lane_class, tuple(sorted({*self.without, carrier})))
+        without = tuple(sorted({*self.without, carrier}))
+        return Lane(self.route, self.lane_class, without, self.barred)
 
 
 class Encoding(IntEnum):

@@ -1,13 +1,17 @@
-"""Which route a message takes: a lookup built from the configuration.
+"""Which route a message takes, and what its carriers demand: a lookup built from the configuration.
 
-In: account, number, country. Out: a route's name. Pure; admission asks it, a reload replaces it.
+In: account, number, country. Out: a route's name; carriers and their demands. Pure; admission asks
+it, a reload replaces it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from config.settings import Route
+from config.settings import Carrier, Route
+
+Fallback = Literal["reject", "advertising"]
 
 _LONGEST_PREFIX = 15
 
@@ -16,10 +20,27 @@ class RoutingTable:
     """The most specific route wins: account named, then longest prefix, then country named, then
     order in the file."""
 
-    __slots__ = ("_cache", "_routes")
+    __slots__ = ("_cache", "_carriers", "_routes", "senders_registered", "templates_required")
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], carriers: Sequence[Carrier] = ()) -> None:
         self._routes = tuple(routes)
+        self._carriers = {
+            route.name: tuple(
+                [each if isinstance(each, str) else each.name for each in route.carriers]
+            )
+            for route in routes
+        }
+        self.senders_registered = frozenset(
+            [carrier.name for carrier in carriers if carrier.senders_registered]
+        )
+        """Carriers that take registered senders only."""
+        required: dict[str, dict[str, Fallback]] = {}
+        for carrier in carriers:
+            for category in carrier.templates_required:
+                required.setdefault(category, {})[carrier.name] = carrier.template_fallback
+        self.templates_required: Mapping[str, Mapping[str, Fallback]] = required
+        """By category the carriers that want its texts to match a template, and what becomes of
+        those that do not."""
         self._cache: dict[tuple[str, str | None], tuple[int, list[tuple[str, str]]]] = {}
 
     def candidates(self, account: str, country: str | None) -> tuple[int, list[tuple[str, str]]]:
@@ -49,6 +70,16 @@ class RoutingTable:
         ranked.sort()
         depth = max((len(prefix) for _, prefix, _ in ranked), default=0)
         return depth, [(prefix, name) for _, prefix, name in ranked]
+
+    def carriers_of(self, route: str) -> tuple[str, ...]:
+        """A route's carriers, as configured."""
+        return self._carriers[route]
+
+    def routes_of(self, account: str) -> list[str]:
+        """The routes that serve an account's recipients, whoever they are."""
+        return [
+            route.name for route in self._routes if not route.accounts or account in route.accounts
+        ]
 
     def find(self, account: str, digits: str, country: str | None) -> str | None:
         """The route for one number (E.164 digits), or None."""

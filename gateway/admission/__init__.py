@@ -21,6 +21,7 @@ from gateway.admission import (
     route,
     schedule,
     sender,
+    sender_country,
     suppressed,
 )
 from gateway.admission.explain import explain
@@ -32,6 +33,7 @@ ORDER: Final[tuple[Check, ...]] = (
     schedule.check,
     number.check,
     country.check,
+    sender_country.check,
     suppressed.check,
     consent.check,
     opt_out.check,

@@ -1,24 +1,23 @@
-"""Sender: its shape (3GPP TS 23.040 §9.1.2.5) and whether the account may use it."""
+"""Sender: its shape, and whether the account may use it; or which one takes its place."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from gateway.admission.world import World
 from gateway.draft import Ask, Draft
 from gateway.errors import Refused
+from gateway.policy.senders import complaint, kind_of
 
 POINTER: Final = "#/from"
-_NUMERIC: Final = re.compile(r"\+?[0-9]{3,15}\Z")
-# An alphanumeric address is at most 11 septets. Operators take printable ASCII; the characters
-# left out here need an escape in the GSM alphabet or arrive as something else.
-_ALPHANUMERIC: Final = re.compile(r"[A-Za-z0-9 !\"#%&'()*+,\-./:;<=>?_]{1,11}\Z")
-_LETTER: Final = re.compile(r"[A-Za-z]")
 
 
 def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
-    """Refuse the submission unless its sender is well formed and allowed."""
+    """Refuse the submission unless its sender is well formed and allowed.
+
+    Where the account has `foreign_sender = "force"`, one it may not use gives way to its
+    `default_sender`; a malformed one is a mistake and refused all the same.
+    """
     sender = ask.sender
     if not sender:
         raise Refused(
@@ -26,21 +25,33 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
             "no sender given, and the account has no default_sender",
             POINTER,
         )
-    if not _NUMERIC.match(sender):
-        if not _ALPHANUMERIC.match(sender):
-            raise Refused(
-                "sender_not_allowed",
-                f"{len(sender)} characters; a sender is 3 to 15 digits, or 1 to 11 letters, "
-                "digits, spaces and common punctuation of ASCII",
-                POINTER,
-            )
-        if not _LETTER.search(sender) or sender != sender.strip():
-            raise Refused(
-                "sender_not_allowed",
-                "an alphanumeric sender has at least one letter and no space at its ends",
-                POINTER,
-            )
-    allowed = ask.account.senders
-    if "*" not in allowed and sender not in allowed and sender.lstrip("+") not in allowed:
-        raise Refused("sender_not_allowed", "the account may not use this sender", POINTER)
+    if kind_of(sender) is None:
+        raise Refused("sender_not_allowed", complaint(sender), POINTER)
+    why = _why_not(ask, sender, world)
+    if not why:
+        return drafts
+    default = ask.account.default_sender
+    if ask.account.foreign_sender != "force" or default is None or default == sender:
+        raise Refused("sender_not_allowed", why, POINTER)
+    why_default = _why_not(ask, default, world) if kind_of(default) else complaint(default)
+    if why_default:
+        raise Refused(
+            "sender_not_allowed", f"{why}; nor its default_sender: {why_default}", POINTER
+        )
+    ask.sender = default
+    for draft in drafts:
+        draft.note(f"default_sender takes the sender's place: {why}", "account.foreign_sender")
     return drafts
+
+
+def _why_not(ask: Ask, sender: str, world: World) -> str:
+    account = ask.account
+    allowed = account.senders
+    if "*" not in allowed and sender not in allowed and sender.lstrip("+") not in allowed:
+        return "the account may not use this sender"
+    if account.senders_registered:
+        registry = world.registered.senders
+        if not registry.approved(account.name, sender, ask.now):
+            said = registry.why_not(account.name, sender, ask.now)
+            return f"the account needs a registered sender: {said} (/v1/senders)"
+    return ""

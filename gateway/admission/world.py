@@ -1,7 +1,7 @@
 """What the checks may know besides the submission itself.
 
-Built once by the composition root; a reload replaces `routing`. A check reads it and writes
-nothing here.
+Built once by the composition root; a reload replaces `routing` and rules. A check reads it and
+writes nothing here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Protocol
 
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
+from gateway.admission.registered import Registered
 from gateway.draft import Ask, Draft
+from gateway.policy.senders import NO_RULES, CountryRules
 from gateway.routing import RoutingTable
 from gateway.store.ledgers import ConsentState
 
@@ -56,9 +58,18 @@ class Strangers:
 
 
 class World:
-    """Numbering plans, routes, the opt-out ledger, what is on record of recipients, moderation."""
+    """Numbering plans, routes, the opt-out ledger, what is on record of recipients, registries,
+    moderation."""
 
-    __slots__ = ("moderation", "numbering", "opt_outs", "people", "routing")
+    __slots__ = (
+        "moderation",
+        "numbering",
+        "opt_outs",
+        "people",
+        "registered",
+        "routing",
+        "sender_rules",
+    )
 
     def __init__(
         self,
@@ -67,12 +78,16 @@ class World:
         opt_outs: OptOuts,
         *,
         people: People | None = None,
+        registered: Registered | None = None,
+        sender_rules: CountryRules = NO_RULES,
         moderation: Moderation | None = None,
     ) -> None:
         self.numbering = numbering
         self.routing = routing
         self.opt_outs = opt_outs
         self.people: People = people or Strangers()
+        self.registered = registered or Registered()
+        self.sender_rules = sender_rules
         self.moderation = moderation or Moderation()
 
 

@@ -82,6 +82,7 @@ class Dispatcher:
         self._applying = asyncio.Lock()
         self._draining = False
         self._reported: set[str] = set()
+        self._turns = 0
 
     # ---- life
 
@@ -197,11 +198,14 @@ class Dispatcher:
     def _demands(self, now: float) -> tuple[list[Carrier], list[Demand]]:
         waiting = {depth.lane: depth.waiting for depth in self._store.depths() if depth.waiting}
         lanes_waiting = frozenset(waiting)
+        self._turns += 1
         takers: list[Taker] = []
         carriers: list[Carrier] = []
         for name, carrier in self._carriers.items():
             parts = carrier.capacity(now) if carrier.ready else 0
-            lanes = self._routes.lanes(name, self._up, lanes_waiting) if parts > 0 else ()
+            lanes: tuple[str, ...] = ()
+            if parts > 0:
+                lanes = self._routes.lanes(name, self._up, lanes_waiting, self._turns)
             if lanes:
                 takers.append(Taker(name, parts, lanes))
                 carriers.append(carrier)
@@ -297,11 +301,17 @@ class Dispatcher:
                 self._metrics.count(m.TASK_ERRORS, 1, "dispatch heartbeat")
 
     def _report_unknown_routes(self) -> None:
-        """Messages of a route that a reload has removed wait until it is back; said once."""
+        """Messages whose route, or whose last permitted carrier, a reload has removed wait until it
+        is back; said once."""
         waiting = [depth.lane for depth in self._store.depths() if depth.waiting]
         for route in sorted(self._routes.unknown(waiting) - self._reported):
             self._reported.add(route)
             _log.warning("messages wait in a route that is not configured", extra={"route": route})
+        for lane in sorted(self._routes.forsaken(waiting) - self._reported):
+            self._reported.add(lane)
+            _log.warning(
+                "messages wait that no carrier of the route may have", extra={"lane": lane}
+            )
 
     async def _replace(self, name: str, old: Carrier | None, new: Profile | None) -> None:
         if old is not None:

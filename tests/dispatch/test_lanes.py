@@ -1,7 +1,10 @@
 """Who pulls from which lane."""
 
+import pytest
+
 from config.settings import Route, RouteCarrier
 from gateway.dispatch.lanes import Routes
+from gateway.model import Lane
 
 NONE: frozenset[str] = frozenset()
 UP = frozenset({"op1", "op2", "op3"})
@@ -63,3 +66,31 @@ def test_routes_that_are_not_configured_are_named() -> None:
     routes = Routes([Route(name="a", carriers=("op1",))])
     assert routes.unknown(["a/bulk", "old/bulk", "old/otp/op1"]) == {"old"}
     assert names(routes, "old/bulk") == []
+
+
+def test_a_carrier_that_must_not_have_a_message_is_no_last_resort() -> None:
+    both = Routes([Route(name="a", carriers=("op1", "op2"))])
+    assert names(both, "a/bulk/!op1") == ["op2"]
+    assert names(both, "a/bulk/!op1+op2") == ["op2"]  # failed before, and still the only one
+    assert not both.another("a/bulk/!op1", "op2")
+    assert str(Lane.parse("a/bulk/!op1").excluding("op2")) == "a/bulk/!op1+op2"
+    reloaded = Routes([Route(name="a", carriers=("op1",))])
+    assert names(reloaded, "a/bulk/!op1") == []
+    assert "a/bulk/!op1" not in reloaded.lanes("op1", UP, frozenset({"a/bulk/!op1"}))
+    assert reloaded.forsaken(["a/bulk/!op1", "a/bulk", "a/bulk/op1"]) == {"a/bulk/!op1"}
+    assert both.forsaken(["a/bulk/!op1"]) == set()
+
+
+def test_lanes_with_and_without_a_barred_carrier_go_first_in_turns() -> None:
+    routes = Routes([Route(name="a", carriers=("op1", "op2"))])
+    waiting = frozenset({"a/bulk", "a/bulk/!op1", "a/bulk/op1"})
+    orders = [routes.lanes("op2", UP, waiting, turn)[2:] for turn in range(3)]
+    assert orders[0] == ("a/bulk/op1", "a/bulk", "a/bulk/!op1")
+    assert orders[1] == ("a/bulk/op1", "a/bulk/!op1", "a/bulk")
+    assert orders[2] == orders[0]
+    assert routes.lanes("op1", UP, waiting, 1) == ("a/otp", "a/service", "a/bulk")
+
+
+@pytest.mark.parametrize("name", ["a/bulk", "a/otp/op1", "a/bulk/!op1", "a/bulk/!op1+!op2+op3"])
+def test_a_lane_reads_as_it_is_written(name: str) -> None:
+    assert str(Lane.parse(name)) == name

@@ -12,6 +12,7 @@ import pytest
 from config.settings import Account, Http, Key, Route, Scope, Settings, StoreSettings, Webhooks
 from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
+from gateway.admission.registered import Registered
 from gateway.admission.uploads import Uploads
 from gateway.admission.world import World
 from gateway.app import account_rules
@@ -20,7 +21,9 @@ from gateway.events import Events
 from gateway.ingress.http import HttpApi
 from gateway.metrics import Metrics
 from gateway.model import OnUnknown
+from gateway.registries import Registries
 from gateway.routing import RoutingTable
+from gateway.store.registry import Kind
 from gateway.store.sqlite.store import SqliteStore
 from tests.ingress.client import KEY, Client
 
@@ -31,6 +34,7 @@ SECOND = 1_000_000
 READER = "ak_reader_may_not_write"
 ADMIN = "ak_admin_of_the_tests"
 OTHER = "ak_of_another_account"
+BARE = "ak_optouts_and_nothing_else"
 NETWORKED = "ak_only_from_elsewhere"
 MODERATOR = "ak_moderator_of_shop"
 CHIEF = "ak_moderator_of_all"
@@ -92,6 +96,7 @@ class Rig:
                         Key(value=ADMIN, scopes=("admin",)),
                         Key(value=MODERATOR, scopes=("moderation",)),
                         Key(value=CHIEF, scopes=("moderation", "admin")),
+                        Key(value=BARE, scopes=("optouts",)),
                     ),
                 ),
                 Account(name="other", keys=(Key(value=OTHER, scopes=both),)),
@@ -100,7 +105,11 @@ class Rig:
         )
         self.store = SqliteStore(self.settings.store, 0, self.metrics, self.clock, strict=True)
         routing = RoutingTable(self.settings.route)
-        self.admission = Checks(World(numbering, routing, self.store, people=self.store))
+        registered = Registered()
+        self.world = World(numbering, routing, self.store, people=self.store, registered=registered)
+        self.admission = Checks(self.world)
+        self.registries = Registries(self.store, self.metrics)
+        self.registries.tell(Kind.SENDER, registered.take_senders)
         # Not started: nothing is delivered to the endpoints tests make up.
         self.events = Events(self.store, self.metrics, self.settings.webhooks, self.clock)
         self.carriers = [carrier("op", 1, 2)]
@@ -114,16 +123,19 @@ class Rig:
             self.clock,
             self.metrics,
             numbering=numbering,
+            registries=self.registries,
             version="1.2.3",
         )
 
     async def start(self) -> None:
         self.store.rule_accounts(account_rules(self.settings.account))
         await self.store.open(lambda carrier, category: OnUnknown.RESEND, self.clock())
+        await self.registries.start()
         await self.api.start()
 
     async def stop(self) -> None:
         await self.api.stop(1.0)
+        await self.registries.stop()
         await self.store.close()
 
     def client(self, key: str | None = KEY) -> Client:

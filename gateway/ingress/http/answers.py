@@ -52,11 +52,14 @@ class Transliterated(msgspec.Struct):
 class MessageAccepted(msgspec.Struct):
     """A message that is on disk.
 
-    `transliterated` is null unless `transliterate` was asked for and changed the text.
+    `from` is the sender used: the account's default where it may not use the one asked for, and
+    is set to replace it. `transliterated` is null unless `transliterate` was asked for and changed
+    the text.
     """
 
     id: str
     status: StatusName
+    sender: str = field(name="from")
     to: str
     parts: int
     encoding: EncodingName

@@ -55,6 +55,7 @@ class Service:
         "gathering",
         "keyring",
         "numbering",
+        "registries",
         "settings",
         "store",
         "tally",
@@ -74,6 +75,7 @@ class Service:
         clock: ports.Clock,
         keyring: Keyring,
         numbering: ports.Numbering,
+        registries: ports.Registries,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -84,6 +86,7 @@ class Service:
         self.clock = clock
         self.keyring = keyring
         self.numbering = numbering
+        self.registries = registries
         self.gathering = Gathering(store, clock)
         self.tally = Tally()
         self.buffered = 0
@@ -303,6 +306,7 @@ _THINGS: Final = {
     "whk": "webhook",
     "key": "key",
     "itm": "item",
+    "sender": "registered sender",
 }
 
 

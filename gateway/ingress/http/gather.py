@@ -107,7 +107,7 @@ class Gathering:
         ids = self._store.new_ids(2 * len(taken), self._clock())
         submissions: list[Submission] = []
         for one, shared, identifier in zip(taken, ids[::2], ids[1::2], strict=True):
-            one.body = _encode(draft_accepted(one.drafts[0], identifier))
+            one.body = _encode(draft_accepted(one.ask, one.drafts[0], identifier))
             claim, texts = one.claim, texts_of(one.drafts)
             submissions.append(
                 Submission(

@@ -25,6 +25,7 @@ _IN_PATH: Final = {
     "number": "A number in international form, its plus escaped or left out.",
     "key": "Key id, `key_` and 13 characters.",
     "itm": "Item id, `itm_` and 13 characters.",
+    "sender": "The entry's name.",
 }
 
 INTRODUCTION: Final = """\

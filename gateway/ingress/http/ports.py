@@ -36,6 +36,14 @@ class Numbering(Protocol):
         ...
 
 
+class Registries(Protocol):
+    """Who keeps registries in memory."""
+
+    async def settled(self) -> None:
+        """Wait, within limits, until every change committed so far is in force."""
+        ...
+
+
 class TestResult(Protocol):
     """What one test POST to an endpoint came to."""
 

@@ -38,6 +38,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     scope: str | None
     """What the key must be allowed; None: no key is needed."""
+    admin: bool = False
+    """Whether the scope `admin` will do as well."""
     item: str = ""
     """Prefix of the id in the path."""
     request: type | None = None

@@ -28,6 +28,7 @@ from gateway.ingress.http.route import Parameter, Route
 from gateway.ingress.http.routes_explain import EXPLAIN
 from gateway.ingress.http.routes_moderation import MODERATION_ROUTES
 from gateway.ingress.http.routes_people import PEOPLE
+from gateway.ingress.http.routes_registries import REGISTRIES
 from gateway.model import STATUS_NAMES
 
 _TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
@@ -355,6 +356,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     *PEOPLE,
     *MODERATION_ROUTES,
+    *REGISTRIES,
     Route(
         method="GET",
         path="/v1/carriers",

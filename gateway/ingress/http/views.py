@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from gateway import ids
-from gateway.draft import Draft
+from gateway.draft import Ask, Draft
 from gateway.errors import REASONS
 from gateway.ingress.http import answers as a
 from gateway.ingress.http.values import instant, maybe_instant
@@ -45,11 +45,12 @@ def reason_out(code: str, detail: str = "", carrier_code: str | None = None) -> 
     return a.ReasonOut(code, reason.permanent, detail or reason.text, carrier_code)
 
 
-def draft_accepted(draft: Draft, identifier: int) -> a.MessageAccepted:
+def draft_accepted(ask: Ask, draft: Draft, identifier: int) -> a.MessageAccepted:
     """The answer to a single message, made before its commit."""
     return a.MessageAccepted(
         ids.encode("msg", identifier),
         _statuses[draft.status],
+        ask.sender or "",
         f"+{draft.number}",
         draft.parts,
         _encodings[draft.encoding],
