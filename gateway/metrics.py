@@ -163,6 +163,24 @@ BINDS_UP = _row("gauge", "binds_up", "Bound sessions.", "carrier")
 BINDS_WANTED = _row("gauge", "binds_wanted", "Sessions the configuration asks for.", "carrier")
 RATE_NOW = _row("gauge", "rate_pdus_per_second", "Rate in force, slow-down included.", "carrier")
 THROTTLED = _row("counter", "throttled_total", "Submits the carrier throttled.", "carrier")
+SEND_WINDOW_OPEN = _row(
+    "gauge", "send_window_open", "1 while the carrier takes the category.", "carrier", "category"
+)
+CAP_LIMIT = _row("gauge", "cap_limit_pdus", "PDUs a period may have.", "carrier", "period")
+CAP_USED = _row("gauge", "cap_used_pdus", "PDUs the present period has had.", "carrier", "period")
+ACCOUNT_CAP_LIMIT = _row(
+    "gauge", "account_cap_limit_pdus", "PDUs a period of an account may have.", "account", "period"
+)
+ACCOUNT_CAP_USED = _row(
+    "gauge", "account_cap_used_pdus", "PDUs its present period has had.", "account", "period"
+)
+PUT_OFF = _row(
+    "counter",
+    "put_off_total",
+    "Leased messages that had to wait, or went elsewhere, for a window or a limit.",
+    "carrier",
+    "cause",
+)
 RECONNECTS = _row("counter", "reconnects_total", "Attempts to bind.", "carrier", "result")
 LINK_ENDS = _row("counter", "link_ends_total", "Links that ended.", "carrier", "reason")
 POSSIBLE_DUPLICATES = _row(

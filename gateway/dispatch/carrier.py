@@ -11,53 +11,36 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import msgspec
-
 from gateway import metrics as m
 from gateway.dispatch.bind import Bind
 from gateway.dispatch.deliveries import Deliveries, OnDeliver
 from gateway.dispatch.encode import Encoder, References
 from gateway.dispatch.fates import Fates, Harvest
-from gateway.dispatch.feed import Feed
+from gateway.dispatch.feed import UNLIMITED, Feed
+from gateway.dispatch.holding import Holding
 from gateway.dispatch.lanes import Routes
 from gateway.dispatch.link import Link
 from gateway.dispatch.outbind import Calls
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.settler import Settler
+from gateway.dispatch.standing import CAMPAIGNS_SHOWN, CarrierStatus, show
 from gateway.dispatch.throttle import Pace, Throttle
 from gateway.dispatch.verdict import LONGEST_HOLD, given_back, unsendable
 from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics
-from gateway.store.messages import Content, Leased
+from gateway.store.messages import Content, Leased, Settled
 from gateway.tally import Tally
 from protocol.events import Event
 
 PREFETCH: Final = 0.05
 """Seconds of a carrier's pace that may wait in its buffer: the time a commit of the lease takes on
 a slow disk. More would only make one-time codes and fail-over wait."""
+TURNED_AWAY: Final = 1_000
+"""Messages taken at once only to be ended, because a cap is reached that is not waited for."""
 UNBIND_GRACE: Final = 1.0
 """Of the time a drain has, seconds kept for taking leave; a tenth if it is short."""
 
 _log = logging.getLogger("aldis.dispatch")
-
-
-class CarrierStatus(msgspec.Struct, frozen=True):
-    """One carrier as GET /v1/carriers, readiness and the metrics show it."""
-
-    name: str
-    bound: int
-    """Sessions up, of those `wanted` (`tx+rx` counts two for each bind)."""
-    wanted: int
-    window: int
-    """Submits that may be unanswered over all sessions that are up."""
-    outstanding: int
-    buffered: int
-    """PDUs leased and not yet sent."""
-    rate: float
-    """PDU/s by configuration."""
-    rate_now: float
-    """PDU/s in force, slow-down included; 0 while the operator wants silence."""
-    last_error: str
 
 
 class Carrier:
@@ -77,6 +60,7 @@ class Carrier:
         jitter: Callable[[], float],
         wake: Callable[[], None],
         on_change: Callable[[], None],
+        holding: Holding,
         watch: Watch = unwatched,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -97,6 +81,12 @@ class Carrier:
         self._encoder = Encoder(profile, references)
         self._fates = Fates(profile, routes, self._throttle, self._pace, self._tally, jitter)
         self._feed = Feed(self._throttle)
+        self._holding = holding
+        self._gate = holding.gate
+        if self._gate is not None:
+            self._gate.look(clock())
+        self._fed_since = 0
+        """UTC µs since when something has been in the buffer."""
         self._deliveries = Deliveries(profile, on_deliver, self._tally)
         outbind = profile.carrier.outbind
         self._calls = None if outbind is None else Calls(profile, outbind, self, self._tally)
@@ -126,19 +116,37 @@ class Carrier:
         return any(link.submits for link in self._feed.links)
 
     @property
+    def takes(self) -> bool:
+        """Whether it is up and its windows let it send something."""
+        return self.up and not (self._gate is not None and self._gate.shut)
+
+    def takes_category(self, category: str) -> bool:
+        """Whether it is up and takes the category now."""
+        return self.up and not (self._gate is not None and category in self._gate.closed)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is buffered, so that even a message longer than the window may come."""
         return not self._feed.parts
 
     def reroute(self, routes: Routes) -> None:
         """Use other routes from now on."""
-        self._fates.routes = routes
+        self._fates.routes = self._holding.routes = routes
 
     def capacity(self, now: float) -> int:
         """How many PDUs it can take: what may leave at once and a short prefetch."""
         if self._draining or self._throttle.paused(now) or not self.up:
             return 0
         feed = self._feed
+        allowed = UNLIMITED
+        if self._gate is not None:
+            at = self._clock()
+            if self._gate.shut:
+                return 0
+            if self._gate.spent(at):
+                return TURNED_AWAY if self._gate.fails else 0
+            waiting = sum([len(link.waiting) for link in feed.links])
+            allowed = self._gate.left(at) - feed.parts - waiting
         window = len(feed.links) * self.profile.carrier.window
         pace = min(
             self._throttle.rate_now(now) * PREFETCH,
@@ -147,7 +155,8 @@ class Carrier:
         prefetch = max(1, int(pace))
         if feed.parts > prefetch // 2:
             return 0  # lease by the handful: a lease is a commit
-        return min(feed.room(), self._throttle.available(now)) + prefetch - feed.parts
+        able = min(feed.room(), self._throttle.available(now)) + prefetch - feed.parts
+        return max(0, min(able, allowed))
 
     def give(self, messages: list[Leased], contents: Mapping[int, Content]) -> None:
         """Take leased messages; they leave as window and pace allow."""
@@ -155,16 +164,21 @@ class Carrier:
         if self._draining or not self.up:
             self._give_back(messages, at)
             return
+        if self._gate is not None and self._gate.fails and self._gate.spent(at):
+            self._settle(self._holding.turned_away(messages, at))
+            return
         ready, refused = self._encoder.encode(messages, contents, at)
-        if refused:
-            name = self.profile.name
-            routes = self._fates.routes
-            results = [unsendable(each, name, at, why, routes) for each, why in refused]
-            for result in results:
-                lane, outcome = result.message.lane, result.outcome.value
-                self._tally.count(m.SETTLED, 1, name, lane, outcome, result.reason or "")
-            self._settler.put(results, [])
+        name, routes = self.profile.name, self._fates.routes
+        results = [unsendable(each, name, at, why, routes) for each, why in refused]
+        ready, held = self._holding.admit(ready, contents, at)
+        self._settle(results + held)
+        if not self._feed.parts:
+            self._fed_since = at
         self._feed.add(ready)
+        self._pump()
+
+    def refresh(self) -> None:
+        """More may leave than before, or less."""
         self._pump()
 
     def tick(self) -> None:
@@ -180,6 +194,12 @@ class Carrier:
         self._metrics.set(m.WINDOW_SIZE, status.window, name)
         self._metrics.set(m.WINDOW_USED, status.outstanding, name)
         self._metrics.set(m.RATE_NOW, self._throttle.rate_now(now), name)
+        if self._gate is not None:
+            at = self._clock()
+            if self._gate.look(at, anew=True):
+                self._on_change()
+            show(self._metrics, status)
+            self._pump()
         if self._calls is not None:
             self._metrics.set(m.OUTBINDS_UP, self._calls.up, name)
         if self._fates.congestion_state is not None:
@@ -187,8 +207,10 @@ class Carrier:
 
     def status(self) -> CarrierStatus:
         """How it stands."""
-        now = self._loop.time()
+        now, at = self._loop.time(), self._clock()
         links = self._feed.links
+        rate_now = self._throttle.rate_now(now)
+        gate, campaigns = self._gate, self._holding.campaigns
         return CarrierStatus(
             name=self.profile.name,
             bound=sum(bind.up for bind in self._binds),
@@ -197,8 +219,12 @@ class Carrier:
             outstanding=sum(link.outstanding for link in links),
             buffered=self._feed.parts,
             rate=self.profile.carrier.rate,
-            rate_now=0.0 if self._throttle.paused(now) else self._throttle.rate_now(now),
+            rate_now=0.0 if self._throttle.paused(now) else rate_now,
             last_error=next((b.last_error for b in self._binds if not b.up and b.last_error), ""),
+            slowed=rate_now < self.profile.carrier.rate,
+            windows=[] if gate is None else gate.windows(),
+            caps=[] if gate is None else gate.usage(at),
+            campaigns=[] if campaigns is None else campaigns.usage(at, CAMPAIGNS_SHOWN),
         )
 
     # ---- what the links tell
@@ -212,7 +238,7 @@ class Carrier:
         if harvest.requests:
             self._deliveries.hand_over(link, harvest.requests)
         if self._feed.parts and (self._throttle.paused(now) > LONGEST_HOLD or not self.up):
-            self._give_back(self._feed.take_back(), self._clock())
+            self._empty(self._clock())
         self._pump()
         return harvest.others
 
@@ -232,7 +258,7 @@ class Carrier:
             self._feed.links.remove(link)
         self._abandon(link)
         if not self.up:
-            self._give_back(self._feed.take_back(), self._clock())
+            self._empty(self._clock())
         self._count_enquiries(link)
         self._tally.count(m.LINK_ENDS, 1, self.profile.name, reason)
         self._state_changed("bind down", reason)
@@ -250,7 +276,7 @@ class Carrier:
         self._draining = True
         for ending in self._sessions():
             ending.give_up()
-        self._give_back(self._feed.take_back(), self._clock())
+        self._empty(self._clock())
         for link in self._feed.links:
             self._abandon(link)
         try:
@@ -275,7 +301,7 @@ class Carrier:
     def _pump(self) -> None:
         """Send what may leave, and tell the pump when there is room again."""
         now = self._loop.time()
-        again_at = self._feed.send(now)
+        again_at = self._feed.send(now) if self._gate is None else self._send_gated(now)
         if again_at is None and self._throttle.paused(now):
             again_at = self._throttle.ready_at(now)  # nothing is leased before the silence is over
         if again_at is not None:
@@ -314,12 +340,59 @@ class Carrier:
             link.waiting.clear()
             self._reap(self._fates.unsent(contexts, self._clock(), self._loop.time()))
 
+    def _send_gated(self, now: float) -> float | None:
+        """Send what windows and caps allow; returns as `Feed.send`."""
+        gate, feed, at = self._gate, self._feed, self._clock()
+        assert gate is not None
+        if gate.look(at):
+            self._on_change()
+        if gate.closed:
+            self._settle(self._holding.clear_out(feed, self._fed_since, at))
+        left, before = gate.left(at), feed.sent
+        again_at = feed.send(now, left)
+        if feed.sent > before:
+            gate.take(feed.sent - before, at)
+            left -= feed.sent - before
+        waiting = any(link.waiting for link in feed.links)
+        pdus = 1 if waiting else feed.next_parts
+        if pdus > left:
+            gate.want(pdus, at)
+            if gate.spent(at):
+                # Not before the period is over: others may take it, and it is asked for again then.
+                for link in feed.links:
+                    self._abandon(link)
+                if gate.fails:
+                    self._settle(self._holding.turned_away(self._taken_back(), at))
+                else:
+                    self._empty(at)
+        changes_at = gate.next_change(at)
+        if changes_at is not None:
+            self._arm(now + max(0.001, (changes_at - at) / 1_000_000))
+        return again_at
+
+    def _taken_back(self) -> list[Leased]:
+        """Empty the buffer, whose messages used nothing of anybody's limits."""
+        unsent = self._feed.take_back()
+        self._holding.refund(unsent, self._fed_since)
+        return [outgoing.message for outgoing in unsent]
+
+    def _empty(self, at: int) -> None:
+        """What is buffered goes back to its lanes."""
+        self._give_back(self._taken_back(), at)
+
+    def _settle(self, results: list[Settled]) -> None:
+        """Results that no answer has brought."""
+        name = self.profile.name
+        for result in results:
+            lane, outcome = result.message.lane, result.outcome.value
+            self._tally.count(m.SETTLED, 1, name, lane, outcome, result.reason or "")
+        if results:
+            self._settler.put(results, [])
+
     def _give_back(self, messages: list[Leased], at: int) -> None:
         """Unsent messages return to their lanes, due at once: another carrier may take them."""
         name = self.profile.name
-        for message in messages:
-            self._tally.count(m.SETTLED, 1, name, message.lane, "retry", "")
-        self._settler.put([given_back(message, name, at, at) for message in messages], [])
+        self._settle([given_back(message, name, at, at) for message in messages])
 
     def _state_changed(self, what: str, reason: str) -> None:
         bound = sum(bind.up for bind in self._binds)

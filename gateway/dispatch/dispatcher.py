@@ -16,16 +16,23 @@ from typing import Final
 
 from config.settings import Settings
 from gateway import metrics as m
-from gateway.dispatch.carrier import Carrier, CarrierStatus
+from gateway.dispatch.allowances import Allowances
+from gateway.dispatch.campaigns import campaigns_of
+from gateway.dispatch.carrier import Carrier
 from gateway.dispatch.deliveries import OnDeliver
 from gateway.dispatch.encode import References
-from gateway.dispatch.lanes import Routes
+from gateway.dispatch.gate import gate_of
+from gateway.dispatch.holding import Holding
+from gateway.dispatch.lanes import Routes, parse
+from gateway.dispatch.limits import Limits
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.settler import Settler
 from gateway.dispatch.shares import Shares, Taker
+from gateway.dispatch.standing import CarrierStatus
 from gateway.errors import StoreUnavailable
 from gateway.link import Watch, unwatched
 from gateway.metrics import Metrics
+from gateway.policy.caps import Usage
 from gateway.store.contract import Store
 from gateway.store.messages import Demand, Lease
 
@@ -67,6 +74,10 @@ class Dispatcher:
         self._references = References()
         self._wake = asyncio.Event()
         self._settler = Settler(store, metrics, self._look_again)
+        self._allowances = Allowances(store, metrics, clock, self._more_room)
+        self._limits = Limits(
+            settings.account, self._allowances, metrics, asyncio.get_running_loop().time
+        )
         self._routes = Routes(settings.route)
         self._shares = Shares(self._routes)
         self._up: frozenset[str] = frozenset()
@@ -87,8 +98,10 @@ class Dispatcher:
     # ---- life
 
     async def start(self) -> None:
-        """Bind, and begin to lease. Returns at once; `status` tells when binds are up."""
+        """Learn what caps were used before, bind, and begin to lease; `status` tells when binds are
+        up."""
         loop = asyncio.get_running_loop()
+        await self._allowances.start()
         self._settler.start()
         self._store.on_work(self._look_again)
         for carrier in self._carriers.values():
@@ -116,6 +129,7 @@ class Dispatcher:
                 for name, carrier in self._carriers.items()
                 if name in wanted or name not in names
             }
+            self._limits.configure(settings.account)
             self._routes = Routes(settings.route)
             self._shares = Shares(self._routes)
             self._drain_timeout = settings.gateway.drain_timeout
@@ -152,11 +166,16 @@ class Dispatcher:
                 await self._settler.written()
         except TimeoutError:
             _log.error("results left unwritten", extra={"reason": "the store is away"})
+        await self._allowances.stop(max(1.0, deadline - asyncio.get_running_loop().time()))
         await self._settler.stop()
 
     def status(self) -> list[CarrierStatus]:
         """How each carrier stands, in the order of the configuration."""
         return [self._carriers[name].status() for name in self._order if name in self._carriers]
+
+    def usage(self, account: str) -> list[Usage]:
+        """How an account's caps stand; empty if it has none."""
+        return self._limits.usage(account, self._clock())
 
     # ---- the pump
 
@@ -262,9 +281,27 @@ class Dispatcher:
         self._wake.set()
 
     def _changed(self) -> None:
-        """A carrier came up or went down: others may take its lanes, or leave them to it."""
-        self._up = frozenset(name for name, carrier in self._carriers.items() if carrier.up)
+        """A carrier came up or went down, or its windows opened or closed: others may take its
+        lanes, or leave them to it."""
+        self._up = frozenset(name for name, carrier in self._carriers.items() if carrier.takes)
         self._look_again()
+
+    def _more_room(self) -> None:
+        """More of the caps is written down."""
+        for carrier in self._carriers.values():
+            carrier.refresh()
+        self._look_again()
+
+    def _elsewhere(self, lane: str, name: str, category: str) -> bool:
+        """Whether a carrier of the lane other than `name` takes the category now."""
+        parsed = parse(lane)
+        return any(
+            place.carrier != name
+            and place.carrier not in parsed.without
+            and place.carrier in self._carriers
+            and self._carriers[place.carrier].takes_category(category)
+            for place in self._routes.places.get(parsed.route, ())
+        )
 
     # ---- within
 
@@ -292,13 +329,18 @@ class Dispatcher:
         while True:
             await asyncio.sleep(HEARTBEAT)
             try:
-                for carrier in self._carriers.values():
-                    carrier.tick()
-                self._report_unknown_routes()
-                self._look_again()
+                self.beat()
             except Exception:  # noqa: BLE001  (the task's edge)
                 _log.exception("heartbeat failed")
                 self._metrics.count(m.TASK_ERRORS, 1, "dispatch heartbeat")
+
+    def beat(self) -> None:
+        """Once a second: gauges, windows and caps by the clock as it is, a look at the store."""
+        for carrier in list(self._carriers.values()):
+            carrier.tick()
+        self._limits.tick(self._clock())
+        self._report_unknown_routes()
+        self._look_again()
 
     def _report_unknown_routes(self) -> None:
         """Messages whose route, or whose last permitted carrier, a reload has removed wait until it
@@ -321,8 +363,18 @@ class Dispatcher:
             carrier.start()
 
     def _carrier(self, profile: Profile) -> Carrier:
+        holding = Holding(
+            profile.name,
+            gate_of(profile.carrier, self._allowances),
+            campaigns_of(profile.carrier, self._allowances),
+            self._limits,
+            self._routes,
+            self._metrics,
+            self._elsewhere,
+        )
         return Carrier(
             profile,
+            holding=holding,
             routes=self._routes,
             references=self._references,
             settler=self._settler,

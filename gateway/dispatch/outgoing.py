@@ -5,6 +5,9 @@ Knows nothing of how it was encoded or what its fates will mean; `verdict` judge
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Container, Iterable
+
 import msgspec
 
 from gateway.store.messages import Leased
@@ -68,6 +71,25 @@ Context = Outgoing | Part
 def context_of(outgoing: Outgoing, index: int) -> Context:
     """What stands for a part on the wire."""
     return outgoing if len(outgoing.bodies) == 1 else Part(outgoing, index)
+
+
+def message_of(context: Context) -> Outgoing:
+    """The message a context belongs to."""
+    return context if isinstance(context, Outgoing) else context.outgoing
+
+
+def unbegun(waiting: Iterable[Context], categories: Container[str]) -> list[Outgoing]:
+    """Of parts that wait at a link, the messages of these categories of which nothing has been
+    taken and nothing is on the wire."""
+    parts = Counter(message_of(context) for context in waiting)
+    return [
+        outgoing
+        for outgoing, count in parts.items()
+        if outgoing.category in categories
+        and count == outgoing.pending
+        and not outgoing.taken
+        and not outgoing.unknown
+    ]
 
 
 def body_of(context: Context) -> Body:

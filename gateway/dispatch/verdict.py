@@ -91,6 +91,28 @@ def unsendable(message: Leased, carrier: str, at: int, reason: str, routes: Rout
     return Settled(message, carrier, Outcome.FAILED, at, int(status), reason=reason)
 
 
+def put_off(message: Leased, carrier: str, at: int, due: int, reason: str | None = None) -> Settled:
+    """The message waits: for a window, or for room under a limit. No attempt was made."""
+    settled = given_back(message, carrier, at, min(due, message.deadline))
+    settled.reason = reason
+    return settled
+
+
+def left_to_others(message: Leased, carrier: str, at: int) -> Settled:
+    """Not now over this carrier, and another takes it at once."""
+    settled = given_back(message, carrier, at, at)
+    settled.lane = str(parse(message.lane).excluding(carrier))
+    return settled
+
+
+def throttled_out(message: Leased, carrier: str, at: int, routes: Routes | None) -> Settled:
+    """Over a limit that is not waited for. `routes`: another carrier may have room; None: the limit
+    is the account's, whoever carries."""
+    if routes is not None and routes.another(message.lane, carrier):
+        return _elsewhere(message, carrier, at, "throttled_out", None)
+    return Settled(message, carrier, Outcome.FAILED, at, int(Status.FAILED), reason="throttled_out")
+
+
 def refused(
     message: Leased, carrier: str, at: int, command_status: int, action: str, reason: str
 ) -> Settled:

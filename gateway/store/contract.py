@@ -34,6 +34,7 @@ from gateway.store.messages import (
     WaitingPart,
 )
 from gateway.store.moderation import ModerationStore
+from gateway.store.rates import RatesStore
 from gateway.store.records import (
     ApiKey,
     BatchView,
@@ -50,7 +51,15 @@ from gateway.store.records import (
 from gateway.store.registry import RegistryStore
 
 
-class Store(OptOutStore, RegistryStore, ConsentStore, FailureStore, ModerationStore, Protocol):
+class Store(
+    OptOutStore,
+    RegistryStore,
+    ConsentStore,
+    FailureStore,
+    ModerationStore,
+    RatesStore,
+    Protocol,
+):
     """The contract. `sqlite` and `redis` pass the same test suite."""
 
     async def open(self, policy: Callable[[str, str], OnUnknown], now: int) -> Recovered:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import uvloop
 
 from bench.smsc import Behaviour, SimulatedSmsc
-from config.settings import Carrier, Duration, Route, Settings, StoreSettings
+from config.settings import Account, Carrier, Duration, Route, Settings, StoreSettings
 from gateway.dispatch import dispatcher
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.profile import Profile
@@ -30,7 +31,9 @@ from gateway.store.messages import (
     Sent,
     Settled,
     Submission,
+    Tlv,
 )
+from gateway.store.rates import Reserved
 from gateway.store.sqlite import SqliteStore
 from protocol.pdu import Pdu
 
@@ -52,10 +55,35 @@ def utc_now() -> int:
     return time.time_ns() // 1000
 
 
+class MovedClock:
+    """UTC as it would be if the clock had been set: it runs on from there."""
+
+    def __init__(self, time: str) -> None:
+        self._offset = 0
+        self.set(time)
+
+    def set(self, time: str) -> None:
+        """`2026-11-26T10:00:00+01:00`."""
+        self._offset = at(time) - utc_now()
+
+    def __call__(self) -> int:
+        return utc_now() + self._offset
+
+
+def at(time: str) -> int:
+    """UTC µs of a time with its offset."""
+    return int(datetime.fromisoformat(time).timestamp() * 1_000_000)
+
+
+NEVER = at("2030-01-01T00:00:00Z")
+"""A deadline no clock of these tests reaches."""
+
+
 class WatchedStore(SqliteStore):
     """The SQLite store on a file, with what passes through `lease` and `settle` kept for the test.
 
-    `away` plays a full disk: `lease` and `settle` raise StoreUnavailable, `refused` counts them.
+    `away` plays a full disk: `lease`, `settle` and `reserve` raise StoreUnavailable, `refused`
+    counts them; without `reserving` only the last does.
     """
 
     def __init__(self, path: Path, metrics: Metrics) -> None:
@@ -72,6 +100,7 @@ class WatchedStore(SqliteStore):
         self.calls: list[Sequence[Settled]] = []
         self.demands: list[Demand] = []
         self.away = False
+        self.reserving = True
         self.refused = 0
         self._watchers: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
@@ -87,6 +116,8 @@ class WatchedStore(SqliteStore):
         parts: int = 1,
         due: int = 0,
         deadline: int | None = None,
+        account: str = "acme",
+        tlvs: tuple[Tlv, ...] = (),
     ) -> list[int]:
         """Queue one message per number, all of one content; returns their ids."""
         now = utc_now()
@@ -98,7 +129,8 @@ class WatchedStore(SqliteStore):
             )
             for identifier, number in zip(ids, numbers, strict=True)
         ]  # fmt: skip
-        await self.accept([Submission(Content(content, "acme", "ALDIS", text, category), messages)])
+        made = Content(content, account, "ALDIS", text, category, tlvs=tlvs)
+        await self.accept([Submission(made, messages)])
         return ids
 
     def of(self, status: Status) -> list[Settled]:
@@ -148,8 +180,12 @@ class WatchedStore(SqliteStore):
         self.late += answers
         self._changed()
 
-    def _refuse_while_away(self) -> None:
-        if self.away:
+    async def reserve(self, reservations: Sequence[Reserved], now: int) -> None:
+        self._refuse_while_away(not self.reserving)
+        await super().reserve(reservations, now)
+
+    def _refuse_while_away(self, away: bool = False) -> None:
+        if self.away or away:
             self.refused += 1
             self._changed()
             raise StoreUnavailable("away")
@@ -196,11 +232,13 @@ def carrier(name: str, *smscs: SimulatedSmsc, **changes: Any) -> Carrier:
     return Carrier(name=name, **(given | changes))
 
 
-def settings(*carriers: Carrier, routes: Sequence[Route] | None = None) -> Settings:
+def settings(
+    *carriers: Carrier, routes: Sequence[Route] | None = None, accounts: Sequence[Account] = ()
+) -> Settings:
     """One route over all carriers, unless told otherwise."""
     if routes is None:
         routes = (Route(name="main", carriers=tuple(each.name for each in carriers)),)
-    return Settings(carrier=carriers, route=tuple(routes))
+    return Settings(carrier=carriers, route=tuple(routes), account=tuple(accounts))
 
 
 class Log(logging.Handler):
@@ -282,11 +320,11 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Dispatchers that are drained at the end."""
     worlds: list[World] = []
 
-    async def begin(configuration: Settings) -> World:
+    async def begin(configuration: Settings, clock: Callable[[], int] = utc_now) -> World:
         metrics = Metrics()
         world = World(WatchedStore(tmp_path, metrics), metrics, Port())
         await world.store.open(lambda carrier, category: OnUnknown.FAIL, utc_now())
-        world.dispatcher = Dispatcher(configuration, world.store, metrics, world.port, utc_now)
+        world.dispatcher = Dispatcher(configuration, world.store, metrics, world.port, clock)
         await world.dispatcher.start()
         worlds.append(world)
         return world

@@ -411,6 +411,16 @@ CREATE TABLE keyword_answers (     -- when a number was last answered; see retur
     PRIMARY KEY (account, number, sender, kind)
 ) WITHOUT ROWID;
 CREATE INDEX keyword_answers_at ON keyword_answers (at);
+
+CREATE TABLE reservations (        -- how much of a cap counts as used; see `policy.caps`
+    owner TEXT NOT NULL,           -- carrier/op1, account/shop, campaign/op1/C123
+    period TEXT NOT NULL,          -- minute | hour | day
+    start INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    pdus INTEGER NOT NULL,
+    PRIMARY KEY (owner, period)
+) WITHOUT ROWID;
+CREATE INDEX reservations_until ON reservations (until);
 """
 
 _MIGRATIONS: Final[dict[int, str]] = {0: _TABLES, 1: _SMPP_CUSTOMERS, 2: _POLICY}

@@ -78,6 +78,7 @@ from gateway.store.sqlite import (
 from gateway.store.sqlite.calls_moderation import ModerationCalls
 from gateway.store.sqlite.calls_opt_outs import OptOutCalls
 from gateway.store.sqlite.calls_people import PeopleCalls
+from gateway.store.sqlite.calls_rates import RatesCalls
 from gateway.store.sqlite.calls_registry import RegistryCalls
 from gateway.store.sqlite.checkpoint import Checkpointer
 from gateway.store.sqlite.linking import Links, askers
@@ -99,7 +100,7 @@ SELECT max(
 """
 
 
-class SqliteStore(OptOutCalls, RegistryCalls, PeopleCalls, ModerationCalls):
+class SqliteStore(OptOutCalls, RegistryCalls, PeopleCalls, ModerationCalls, RatesCalls):
     """The contract, on one SQLite file. Opened once: after a failed `open`, make another."""
 
     def __init__(
