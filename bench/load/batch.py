@@ -65,6 +65,7 @@ async def run(
     recipients: int,
     connections: int,
     text: str,
+    **options: str,
 ) -> dict[str, Any]:
     """Send `count` messages as fast as they are accepted, and wait for the last webhook."""
     todo = messages.chunks(count, recipients)
@@ -73,7 +74,7 @@ async def run(
         others = (await site.smsc_stats())["cpu"], (await site.sink_stats())["cpu"]
         cpu, loop_cpu = site.cpu, loop_seconds(site.gateway.pid)
         started = time.monotonic()
-        took, begun = await post_batches(site, connections, todo, text)
+        took, begun = await post_batches(site, connections, todo, text, **options)
         accepted_in = time.monotonic() - started
         complete = await site.all_ended(count)
         cpu = site.cpu - cpu

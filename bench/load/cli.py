@@ -7,7 +7,7 @@ import click
 import msgspec
 import uvloop
 
-from bench.load import backlog, batch, idle, kill, messages, otp, single, smpp, storm
+from bench.load import backlog, batch, idle, kill, messages, otp, policy, single, smpp, storm
 from bench.load.report import RESULTS, report
 from bench.load.site import SiteSettings
 
@@ -60,7 +60,7 @@ class _Common:
         )
 
     def report(self, scenario: str, figures: dict[str, Any], **settings: Any) -> None:
-        site = msgspec.structs.asdict(self.site)
+        site = msgspec.structs.asdict(self.site) | {"prepare": None}
         report(scenario, self.options | settings | {"site": site}, figures, self.directory)
 
 
@@ -87,6 +87,23 @@ def batch_command(count: int, recipients: int, connections: int, **options: Any)
         )
     )
     common.report("batch", figures, messages=count, recipients=recipients, connections=connections)
+
+
+@command.command("policy")
+@click.option("--messages", "count", default=200_000, show_default=True)
+@click.option("--recipients", default=1_000, show_default=True, help="Of one POST.")
+@click.option("--connections", default=4, show_default=True)
+@click.option("--stopwords", default=20_000, show_default=True)
+@click.option("--optouts", "opt_outs", default=10_000_000, show_default=True)
+@click.option("--turns", default=3, show_default=True, help="Runs without and with policies.")
+@_site_options
+def policy_command(**options: Any) -> None:
+    """What all policies together cost, against none."""
+    own = ("count", "recipients", "connections", "stopwords", "opt_outs", "turns")
+    given = {name: options.pop(name) for name in own}
+    common = _Common(options)
+    figures = uvloop.run(policy.run(common.site, text=common.text, **given))
+    common.report("policy", figures, **given)
 
 
 @command.command("single")
@@ -231,6 +248,7 @@ def all_command(context: click.Context) -> None:
     """Every scenario with its defaults, `smpp` in three sizes."""
     for scenario in (batch_command, single_command, otp_command, backlog_command, kill_command):
         context.invoke(scenario)
+    context.invoke(policy_command)
     context.invoke(smpp_command)
     context.invoke(smpp_command, text="templated")
     context.invoke(smpp_command, binds=200, logins=200, accounts=20)

@@ -12,6 +12,7 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from bench.processes import Child, Sink, Smsc, cpu_seconds, get_json, memory, re
 KEY: Final = "ak_bench_" + "0" * 24
 _READY_TIMEOUT: Final = 60.0
 _POLL: Final = 0.05
+UNRULED: Final = 'moderation = { mode = "none" }\nquiet_hours = "none"\nsuppress_after = 0'
+"""An account that no policy concerns."""
 _ports = iter(random.sample(range(15_000, 32_000), 17_000))
 """Below what Linux (32768) and IANA (49152) give outgoing connections; none is given twice."""
 
@@ -46,8 +49,16 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Destinations whose submission is timed; "" for all."""
     check_every: int = 20
     """One webhook POST in so many has its signature checked by the sink."""
+    account: str = ""
+    """TOML of the account; by default its texts wait for nobody and leave at any hour, so that
+    what is measured does not depend on the time of day."""
+    carrier: str = ""
+    """TOML added to the carrier."""
     extra: str = ""
     """TOML appended to the gateway's configuration."""
+    prepare: Callable[[Path], None] | None = None
+    """Called with the site's directory before the gateway starts: files its configuration names,
+    a store that is not empty."""
 
 
 def free_port() -> int:
@@ -92,6 +103,7 @@ allow_private = true
 name = "acme"
 keys = [{{ value = "{KEY}" }}]
 webhooks = [{{ url = "http://127.0.0.1:{sink}/events", secret = "{secret}" }}]
+{settings.account or UNRULED}
 
 [[carrier]]
 name = "operator"
@@ -103,6 +115,7 @@ window = {settings.window}
 rate = {settings.rate}
 reconnect_min = "200ms"
 reconnect_max = "1s"
+{settings.carrier}
 
 [[route]]
 name = "main"
@@ -144,6 +157,8 @@ class Site:
             await self.sink.start()
             if self.settings.smsc_at_once:
                 await self.smsc.start()
+            if self.settings.prepare is not None:
+                await asyncio.to_thread(self.settings.prepare, self.directory)
             config = self.directory / "gateway.toml"
             config.write_text(
                 configuration(
