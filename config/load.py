@@ -223,6 +223,8 @@ class _Reading:
             quiet_hours=self._policy_file(found.policy.quiet_hours),
             zones=self._policy_file(found.policy.zones),
             senders=self._policy_file(found.policy.senders),
+            keywords=self._policy_file(found.policy.keywords),
+            stopwords=tuple(map(self._policy_file, found.policy.stopwords)),
         )
         return replace(found, carrier=tuple(carriers), account=tuple(accounts), policy=policy)
 
