@@ -173,6 +173,12 @@ async def test_every_excluded_recipient_is_an_event(bench: Bench):
     assert told[0]["client_ref"] == "r-1"
     assert "client_ref" not in told[1]
     assert {e["batch"] for e in told} == {told[0]["batch"]}
+    # In the end the counts add up to what came in.
+    await bench.store.cancel("shop", [submission.messages[0].id], bench.now)
+    await bench.maintain()
+    (finished,) = bench.events("batch.finished")
+    assert (finished["recipients"], finished["ineligible"]) == (3, 2)
+    assert finished["counts"] == {"canceled": 1}
 
 
 async def test_a_window_outlives_a_day(bench: Bench):

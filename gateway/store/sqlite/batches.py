@@ -27,7 +27,8 @@ from gateway.store.sqlite.transitions import Steps
 from gateway.store.sqlite.writer import Transaction
 
 FINISHED_TYPE: Final = "batch.finished"
-"""Its object: batch, account, state (`finished` or `canceled`), counts by status, at. New
+"""Its object: batch, account, state (`finished` or `canceled`), recipients (all that were given),
+ineligible (those left out), counts by status (which are the rest), at. New
 recipients reopen a campaign; it is then finished, and told to be, once more."""
 
 CANCEL_STEP: Final = 500
@@ -46,12 +47,12 @@ SELECT json_group_array(id) FROM (
 )
 """
 COUNTS: Final = """
-SELECT json_group_array(json_array(b.id, b.state, b.recipients, (
+SELECT json_group_array(json_array(b.id, b.state, b.recipients, b.ineligible, (
     SELECT json_group_array(json_array(status, n)) FROM batch_counts WHERE batch = b.id AND n > 0
 ))) FROM json_each(?) AS j CROSS JOIN batches AS b ON b.id = j.value WHERE b.finished IS NULL
 """
 _ids: Final = msgspec.json.Decoder(list[int])
-_counts: Final = msgspec.json.Decoder(list[tuple[int, str, int, list[tuple[int, int]]]])
+_counts: Final = msgspec.json.Decoder(list[tuple[int, str, int, int, list[tuple[int, int]]]])
 
 
 def set_batch_state(
@@ -128,7 +129,9 @@ def finish(transaction: Transaction, memory: Memory, now: int) -> bool:
     looked_at = list(memory.touched)[:FINISH_STEP]
     if not looked_at:
         return False
-    for batch, state, recipients, pairs in unpack(connection, _counts, COUNTS, pack(looked_at)):
+    for batch, state, recipients, ineligible, pairs in unpack(
+        connection, _counts, COUNTS, pack(looked_at)
+    ):
         counts = dict(pairs)
         over = recipients > 0 and all(status in FINAL for status in counts)
         if state not in (BatchState.RUNNING, BatchState.CANCELED) or not over:
@@ -141,6 +144,8 @@ def finish(transaction: Transaction, memory: Memory, now: int) -> bool:
             "batch": encode("bat", batch),
             "account": account,
             "state": after.value,
+            "recipients": recipients,
+            "ineligible": ineligible,
             "counts": {STATUS_NAMES[status]: n for status, n in sorted(counts.items())},
             "at": stamp(now),
         }
