@@ -26,6 +26,7 @@ def check_policy(found: s.Settings) -> Iterator[Problem]:
         yield from _senders(f"account[{place}]", account)
     for place, carrier in enumerate(found.carrier):
         yield from _templates(f"carrier[{place}]", carrier)
+    yield from _kept(found)
     for name in found.policy.stopwords:
         path = stop_list_path(name)
         if not path.is_file():
@@ -67,3 +68,19 @@ def _templates(path: str, carrier: s.Carrier) -> Iterator[Problem]:
             'advertising needs templates here, so it is no way out; write "reject", or take '
             "advertising out of templates_required",
         )
+
+
+def _kept(found: s.Settings) -> Iterator[Problem]:
+    """An account cannot keep what the store has thrown away."""
+    store = found.store
+    for index, account in enumerate(found.account):
+        for name, own, most in (
+            ("keep_text", account.keep_text, store.keep_text),
+            ("keep_messages", account.keep_messages, store.keep_messages),
+        ):
+            if own is not None and own > most:
+                yield (
+                    f"account[{index}].{name}",
+                    f"{own / 86_400:g} days, but the store keeps them {most / 86_400:g}; raise "
+                    f"[store] {name} or lower this",
+                )

@@ -28,6 +28,7 @@ from gateway.store.sqlite import (
     opt_outs_erase,
     opt_outs_memory,
     opt_outs_views,
+    own_retention,
     receive,
     recover,
     replace,
@@ -42,8 +43,8 @@ from gateway.store.sqlite.values import Values
 MODULES = (
     accept, batches, carrying, consents, contents, correlation, expire, failures, forgetting,
     judging, lease, memory, moderation, moderation_queue, number_index, opt_outs, opt_outs_cancel,
-    opt_outs_erase, opt_outs_memory, opt_outs_views, receive,
-    recover, replace, retention, rows, settle, told, transitions,
+    opt_outs_erase, opt_outs_memory, opt_outs_views, own_retention, receive, recover, replace,
+    retention, rows, settle, told, transitions,
 )  # fmt: skip
 
 
@@ -83,6 +84,8 @@ WALKS = {
     "judging.PAGE": {"SCAN i"},
     "judging.PAGE_OF": {"SCAN i"},
     "retention.OLD_TOLD": {"SCAN t"},
+    "own_retention.INDEXED": {"SCAN i"},
+    "own_retention.TAIL": {"SCAN m"},
     # At start, once; as many as the server lets wait.
     "told.WAITING": {"SCAN waiting_parts"},
 }

@@ -36,6 +36,7 @@ def ask_for(call: Call, options: Options, text: str, seen: SeenNumbers | None = 
         seen=seen,
         default_region=options.default_region,
         tlvs=tlvs_of(options.tlvs) if options.tlvs else (),
+        discard_text=options.retention == "discard_text",
     )
 
 
@@ -73,6 +74,7 @@ def ask_again(call: Call, batch: BatchView, seen: SeenNumbers) -> Ask:
         seen=seen,
         default_region=options.get("default_region"),
         tlvs=content.tlvs,
+        discard_text=content.discard_text,
     )
 
 

@@ -112,6 +112,18 @@ class Options(Shape, kw_only=True):
         | None
     ) = None
     metadata: Metadata | None = None
+    retention: (
+        Annotated[
+            Literal["discard_text"],
+            Meta(
+                description="`discard_text`: the text and its values are erased as soon as the "
+                "operator has taken the message or it has ended otherwise (a batch's text, which "
+                "its recipients share, when the batch is finished). Left out, they stay as long as "
+                "the account keeps texts."
+            ),
+        ]
+        | None
+    ) = None
     tlvs: Annotated[
         list[TlvRequest],
         Meta(

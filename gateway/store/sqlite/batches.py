@@ -17,7 +17,7 @@ import msgspec
 from gateway.ids import encode
 from gateway.model import BATCH_TRANSITIONS, FINAL, STATUS_NAMES, BatchState, Status
 from gateway.model import WAITING as WAITING_STATUSES
-from gateway.store.sqlite import settle, transitions
+from gateway.store.sqlite import forgetting, settle, transitions
 from gateway.store.sqlite.memory import LEASABLE, Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.packed import pack, unpack
@@ -51,6 +51,11 @@ SELECT json_group_array(json_array(b.id, b.state, b.recipients, b.ineligible, (
     SELECT json_group_array(json_array(status, n)) FROM batch_counts WHERE batch = b.id AND n > 0
 ))) FROM json_each(?) AS j CROSS JOIN batches AS b ON b.id = j.value WHERE b.finished IS NULL
 """
+DISCARDED: Final = """
+SELECT c.id FROM batches AS b CROSS JOIN contents AS c ON c.id = b.content
+WHERE b.id = ? AND c.json ->> 'discard_text'
+"""
+"""The text of a campaign that is over, if it was to be erased; until then others need it."""
 _ids: Final = msgspec.json.Decoder(list[int])
 _counts: Final = msgspec.json.Decoder(list[tuple[int, str, int, int, list[tuple[int, int]]]])
 
@@ -150,6 +155,8 @@ def finish(transaction: Transaction, memory: Memory, now: int) -> bool:
             "at": stamp(now),
         }
         memory.events.add(connection, account, FINISHED_TYPE, [pack(event)], now)
+        discarded = [row[0] for row in connection.execute(DISCARDED, (batch,))]
+        forgetting.erase_texts(transaction, memory, discarded)
         transaction.after_commit(partial(_over, memory, batch))
 
     def committed() -> None:

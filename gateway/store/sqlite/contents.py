@@ -35,22 +35,30 @@ _contents: Final = msgspec.json.Decoder(list[Content])
 class Contents:
     """Contents by id, least recently used forgotten first."""
 
-    __slots__ = ("_kept", "_octets", "smpp_accounts")
+    __slots__ = ("_kept", "_octets", "discarding", "smpp_accounts")
 
     def __init__(self) -> None:
         self._octets = 0
         self.smpp_accounts: set[str] = set()
         """Accounts some content of which, seen since the start, came over SMPP: nobody else's
         messages are looked at for whom to tell."""
+        self.discarding = False
+        """Whether some content seen since the start wants its text erased once it is sent: else
+        nobody looks for them."""
         self._kept: OrderedDict[int, Content] = OrderedDict()
 
     def __contains__(self, identifier: int) -> bool:
-        return identifier in self._kept
+        """Whether it is known with its text: one whose text was erased has to be stored again by
+        whoever still has it (a campaign that is being filled while its first messages end)."""
+        content = self._kept.get(identifier)
+        return content is not None and content.text != ""
 
     def put(self, content: Content) -> None:
         """Remember one that is stored."""
         if content.esme is not None:
             self.smpp_accounts.add(content.account)
+        if content.discard_text:
+            self.discarding = True
         kept = self._kept
         if content.raw:
             self.forget(content.id)

@@ -27,6 +27,7 @@ from gateway.store.sqlite import (
 )
 from gateway.store.sqlite.correlation import RECENT
 from gateway.store.sqlite.memory import MICROS, Memory
+from gateway.store.sqlite.own_retention import OwnRetention
 from gateway.store.sqlite.retention import Retention
 from gateway.store.sqlite.writer import Transaction
 
@@ -74,6 +75,7 @@ class Maintenance:
             _Task(lambda t, now: judging.erase(t, memory, now), RETENTION_PERIOD),
             _Task(lambda t, now: judging.prune(t, memory, now), RETENTION_PERIOD),
             _Task(self._failures, RETENTION_PERIOD),
+            _Task(OwnRetention(memory).step, RETENTION_PERIOD),
         ]
 
     def step(self, transaction: Transaction, now: int) -> bool:

@@ -9,6 +9,7 @@ the last one stopped, and a new round begins at the bottom for what was not ripe
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from itertools import takewhile
 from typing import Final
@@ -155,6 +156,15 @@ SELECT json_group_array(id) FROM (
 )
 """
 DROP_CONTENTS: Final = "DELETE FROM contents WHERE id IN (SELECT value FROM json_each(?))"
+
+
+def drop_batch(connection: sqlite3.Connection, batch: int) -> bool:
+    """One step of forgetting a campaign that has no messages left; True if it is gone."""
+    if connection.execute(DROP_INELIGIBLE, (batch, STEP)).rowcount == STEP:
+        return False
+    for statement in DROP_BATCH:
+        connection.execute(statement, (batch,))
+    return True
 
 
 class Retention:
@@ -330,9 +340,7 @@ class Retention:
             self._batches = 0
             return len(contents) == STEP
         (batch,) = row
-        if connection.execute(DROP_INELIGIBLE, (batch, STEP)).rowcount < STEP:
-            for statement in DROP_BATCH:
-                connection.execute(statement, (batch,))
+        if drop_batch(connection, batch):
             self._count(transaction, "batches", 1)
         return True
 

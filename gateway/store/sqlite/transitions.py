@@ -19,7 +19,7 @@ from gateway.errors import REASONS
 from gateway.metrics import FINISHED
 from gateway.model import FINAL, STATUS_NAMES, Status
 from gateway.store.records import RECEIPT
-from gateway.store.sqlite import failures
+from gateway.store.sqlite import failures, forgetting
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.packed import pack
 from gateway.store.sqlite.receipt_news import receipt_news
@@ -177,6 +177,8 @@ def write(
     if deltas is None:
         count(connection, own)
     announce(transaction, memory, steps.values())
+    if memory.contents.discarding:
+        _discard(transaction, memory, steps.values())
     if ended:
         failures.note(transaction, memory, steps.values())
 
@@ -187,6 +189,16 @@ def write(
 
     if ended:
         transaction.after_commit(committed)
+
+
+def _discard(transaction: Transaction, memory: Memory, steps: Iterable[Step]) -> None:
+    """Erase the texts, of those submissions that ask for it, of messages that will not leave
+    again."""
+    left = [subject for step in steps if step.before < Status.SENT for subject in step.subjects]
+    contents = memory.contents.get(transaction.connection, set(map(_content_of, left)))
+    ids = [subject.id for subject in left if contents[subject.content].discard_text]
+    if ids:
+        forgetting.discard(transaction, memory, ids)
 
 
 def announce(transaction: Transaction, memory: Memory, steps: Iterable[Step]) -> None:
