@@ -11,8 +11,6 @@ import pytest
 from gateway.ids import encode
 from gateway.model import STATUS_NAMES, Status
 from gateway.store.messages import Content, NewMessage, Submission, Text
-from gateway.store.sqlite import moderation as rows
-from gateway.store.sqlite.names import ACCOUNT
 from tests.ingress.client import KEY, Client
 from tests.ingress.conftest import CHIEF, MODERATOR, NOW, READER, SECOND, Rig
 
@@ -39,18 +37,8 @@ async def held(
     )
     assert await store.accept([submission]) == [None]
 
-    def call(transaction: Any) -> int:
-        connection = transaction.connection
-        if not connection.execute(
-            "SELECT 1 FROM held WHERE message = ?", (messages[0].id,)
-        ).fetchone():
-            owner = store._names.intern(connection, ACCOUNT, account)
-            waits = {text: [(one.id, one.due) for one in messages]}
-            rows.hold(transaction, store._memory, owner, waits, now)
-        found = connection.execute("SELECT id FROM items WHERE fingerprint = ?", (digest.hex(),))
-        return int(found.fetchone()[0])
-
-    return encode("itm", await store._writer.call("test", call))
+    page = await store.items(account, None, 1_000)
+    return encode("itm", next(one.id for one in page if one.text.fingerprint == digest))
 
 
 @pytest.fixture

@@ -44,10 +44,7 @@ async def held(
     for message in submission.messages:
         message.text = 0
     assert await bench.store.accept([submission]) == [None]
-    ids = [message.id for message in submission.messages]
-    if not bench.sql("SELECT 1 FROM held WHERE message = ?", ids[-1]):
-        await hold(bench, {said: [(one.id, one.due) for one in submission.messages]}, account)
-    return ids
+    return [message.id for message in submission.messages]
 
 
 def item_of(bench: Bench, said: str = "hello", account: str = "shop") -> int:

@@ -157,7 +157,7 @@ async def test_old_texts_are_taken_and_old_items_forgotten(bench: Bench):
     keep = int(bench.settings.keep_messages * SECOND)
     (gone,) = await held(bench, 1, "gone", validity=HOUR)
     await held(bench, 1, "decided")
-    await held(bench, 1, "waits", validity=2 * keep)
+    await held(bench, 1, "waits", validity=4 * keep)
     bench.now += HOUR
     await bench.maintain()
     await decide(bench, "decided")
@@ -175,7 +175,13 @@ async def test_old_texts_are_taken_and_old_items_forgotten(bench: Bench):
     bench.now = START + keep + HOUR // 2
     await bench.maintain()
     assert [row[0] for row in items(bench)] == ["", "waits"]
+    # A decision that texts are still judged by is not forgotten.
+    assert text("decided").fingerprint in await bench.store.judged([text("decided").fingerprint])
+    await bench.maintain()
     bench.now += DAY
+    await bench.maintain()
+    assert [row[0] for row in items(bench)] == ["", "waits"]
+    bench.now += keep + HOUR
     await bench.maintain()
     assert [row[0] for row in items(bench)] == ["waits"]
     assert await bench.store.judged([text("decided").fingerprint]) == {}

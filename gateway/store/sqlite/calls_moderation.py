@@ -20,7 +20,9 @@ class ModerationCalls(Calls):
 
     async def judged(self, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
         """See the contract."""
-        return await self._reader.call("judged", lambda c: judging.judged(c, fingerprints))
+        return await self._reader.call(
+            "judged", lambda c: judging.judged(c, self._memory, fingerprints)
+        )
 
     async def items(
         self,

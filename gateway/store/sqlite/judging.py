@@ -62,11 +62,13 @@ DECIDE: Final = """
 UPDATE items SET state = ?, decided_by = ?, decided_at = ?, reason = ?
 WHERE id IN (SELECT value FROM json_each(?))
 """
-# An item nobody waits for goes once it is old: a decision after its own time, one that never came
-# with the messages it was for.
+USED: Final = "UPDATE items SET used = ? WHERE id IN (SELECT value FROM json_each(?))"
+# An item nobody waits for goes once it is old: one that is decided when no text has been judged by
+# it for so long, one that is not with the messages it was for.
 PRUNE: Final = """
 DELETE FROM items WHERE id IN (
-    SELECT id FROM items WHERE id < ?1 AND (state = 'waiting' OR decided_at < ?2)
+    SELECT id FROM items
+    WHERE id < ?1 AND (state = 'waiting' OR max(decided_at, coalesce(used, 0)) < ?2)
     AND NOT EXISTS (SELECT 1 FROM held WHERE item = items.id) ORDER BY id LIMIT ?3
 )
 """
@@ -99,14 +101,15 @@ _found: Final = msgspec.json.Decoder(list[tuple[str, int, ItemState]])
 _rows: Final = msgspec.json.Decoder(list[_Row])
 
 
-def judged(connection: sqlite3.Connection, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
+def judged(
+    connection: sqlite3.Connection, memory: Memory, fingerprints: Sequence[bytes]
+) -> dict[bytes, ItemState]:
     """See the contract."""
     keys = pack([fingerprint.hex() for fingerprint in fingerprints])
-    return {
-        bytes.fromhex(key): state
-        for key, _, state in unpack(connection, _found, FOUND, keys)
-        if state is not ItemState.WAITING
-    }
+    found = unpack(connection, _found, FOUND, keys)
+    decided = [one for one in found if one[2] is not ItemState.WAITING]
+    memory.moderation.use([item for _, item, _ in decided])
+    return {bytes.fromhex(key): state for key, _, state in decided}
 
 
 def items(
@@ -207,6 +210,11 @@ def decide(
 
 def prune(transaction: Transaction, memory: Memory, now: int) -> bool:
     """One step: forget old items; True if more may be."""
+    queue = memory.moderation
+    used = queue.take_used()
+    if used:
+        transaction.connection.execute(USED, (now, pack(list(used))))
+        transaction.on_rollback(lambda: queue.use(used))
     before = now - int(memory.settings.keep_messages * MICROS)
     return _sweep(transaction, memory, PRUNE, before, "items")
 

@@ -9,6 +9,7 @@ Rebuilt at start from one walk of the index `held_by_item`.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
@@ -42,13 +43,14 @@ class _Entry:
 class Queue:
     """Changed by the writer's thread after its commits; `waiting` any thread may ask."""
 
-    __slots__ = ("_by_account", "_entries", "_messages", "_undone", "news")
+    __slots__ = ("_by_account", "_entries", "_messages", "_undone", "_used", "news")
 
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
         self._by_account: dict[int, dict[int, _Entry]] = {}
         self._messages: dict[int, int] = {}
         self._undone: dict[int, None] = {}
+        self._used: set[int] = set()
         self.news = False
         """Whether a commit left something to carry out."""
 
@@ -112,6 +114,16 @@ class Queue:
     def undone(self, most: int) -> list[int]:
         """Decided items that may hold something, next in turn first."""
         return list(islice(self._undone, most))
+
+    def use(self, items: Iterable[int]) -> None:
+        """Texts were judged by these decisions. Any thread may say so; one lost between threads
+        or to a crash costs nothing, the next text says it again."""
+        self._used.update(items)
+
+    def take_used(self) -> set[int]:
+        """The decisions used since the last call."""
+        used, self._used = self._used, set()
+        return used
 
     def waiting(self) -> dict[int, tuple[int, int, list[int]]]:
         """By account (all that ever had some): items, messages, since when the oldest wait."""

@@ -301,6 +301,7 @@ CREATE TABLE items (
     decided_by TEXT,
     decided_at INTEGER,
     reason TEXT,
+    used INTEGER,                  -- when a later text was last judged by the decision, about
     erased INTEGER NOT NULL DEFAULT 0  -- 1: retention has taken its text
 );
 CREATE INDEX items_by_state ON items (state, id);
