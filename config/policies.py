@@ -74,6 +74,9 @@ class Keywords(Section, frozen=True):
     """The question of a double opt-in; default: the shipped sentence."""
     answers: bool = True
     """Whether anything is answered at all; opt-outs are recorded in any case."""
+    answers_per_hour: Annotated[int, Meta(ge=1, le=100)] = 5
+    """Answers to HELP, START, JOIN and the account's own keywords that one number gets from one
+    sender in an hour: two machines that answer each other end there."""
 
 
 class FrequencyCap(Section, frozen=True):

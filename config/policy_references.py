@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from config import keyword_references
 from config import settings as s
 from config.hours import read_quiet_hours, read_zones
+from config.keyword_files import read_keywords
 from config.policy_files import PolicyFileError, stop_list_path
 from config.sender_rules import read_sender_rules
 
@@ -36,6 +38,8 @@ def check_policy(found: s.Settings) -> Iterator[Problem]:
                 f"{path}: no such stop-word list; shipped are {shipped}, anything with a slash is "
                 "a path",
             )
+    yield from _file("policy.keywords", read_keywords, found.policy.keywords)
+    yield from keyword_references.check(found)
 
 
 def _file(path: str, read: Callable[[str], Any], name: str) -> Iterator[Problem]:

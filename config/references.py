@@ -42,9 +42,9 @@ def check_references(found: s.Settings) -> Iterator[Problem]:
         yield from _route(f"route[{place}]", route, found)
     if found.http.tls is not None:
         yield from _files("http.tls", found.http.tls.certificate, found.http.tls.key)
+    yield from check_policy(found)
     if found.http.port and found.http.port == found.ops.port and found.http.host == found.ops.host:
         yield "ops.port", f"port {found.ops.port} is taken by [http]; choose another"
-    yield from check_policy(found)
 
 
 def _unique(kind: str, names: list[str]) -> Iterator[Problem]:

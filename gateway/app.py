@@ -27,13 +27,14 @@ from config.sender_rules import read_sender_rules
 from config.settings import Account, Carrier, Settings
 from gateway import VERSION, log
 from gateway import metrics as m
-from gateway.admission import Checks
+from gateway.admission import ANSWER, Checks
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
 from gateway.admission.registered import Registered
 from gateway.admission.uploads import Uploads
 from gateway.admission.word_lists import WordLists
 from gateway.admission.world import World
+from gateway.answering import Answering
 from gateway.capture import Taps
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.profile import Profile
@@ -96,7 +97,10 @@ class App:
         self.registries = Registries(self.store, self.metrics)
         self.registries.tell(Kind.SENDER, registered.take_senders)
         self._moderate(settings)
-        self.returns = Returns(self.store, self.metrics, clock)
+        self.answering = Answering(self.store, Checks(self.world, ANSWER), self.metrics, clock)
+        self.returns = Returns(self.store, self.metrics, clock, self.answering.put)
+        self.registries.tell(Kind.KEYWORD, self.returns.listening.take_rules)
+        self.registries.tell(Kind.SENDER, self.returns.listening.take_senders)
         self.taps = Taps(settings, self.metrics, clock)
         self.dispatcher = Dispatcher(
             settings,
@@ -129,6 +133,7 @@ class App:
             self.metrics,
             numbering=self.world.numbering,
             registries=self.registries,
+            keywords=self.returns.listening,
             version=VERSION,
         )
         self.ops = OpsServer(
@@ -148,7 +153,9 @@ class App:
         self._count_recovered(recovered.resent, recovered.unknown)
         await self.registries.start()
         await self.words.apply(self.settings.policy)
-        await self.returns.apply(self.settings.carrier, self.settings.account)
+        self.answering.apply(self.settings.account)
+        self.answering.start()
+        await self.returns.apply(self.settings.carrier, self.settings.account, self.settings.policy)
         await self.events.apply(self.settings.account)
         await self.events.start()
         await self.dispatcher.start()
@@ -183,7 +190,8 @@ class App:
         self.store.rule_accounts(account_rules(settings.account))
         self.world.routing = RoutingTable(settings.route, settings.carrier)
         self.world.sender_rules = CountryRules(read_sender_rules(settings.policy.senders))
-        await self.returns.apply(settings.carrier, settings.account)
+        self.answering.apply(settings.account)
+        await self.returns.apply(settings.carrier, settings.account, settings.policy)
         await self.events.apply(settings.account)
         await self.mailboxes.apply(settings.account)
         await self.dispatcher.apply(settings)
@@ -202,6 +210,7 @@ class App:
         await asyncio.gather(self.http.stop(min(5.0, left())), self.smpp.stop(min(5.0, left())))
         await self.mailboxes.stop()
         await self.dispatcher.drain(left() * 0.8)
+        await self.answering.stop(min(5.0, left()))
         await self.events.drain(min(5.0, left()))
         await self.housekeeping.stop()
         await self.registries.stop()

@@ -227,6 +227,21 @@ INBOUND = _row("counter", "inbound_total", "Replies received.", "carrier", "fate
 RETURNS_REFUSED = _row(
     "counter", "returns_refused_total", "deliver_sm answered with an error.", "carrier", "status"
 )
+KEYWORDS = _row("counter", "keywords_total", "Replies that were keywords.", "account", "kind")
+KEYWORD_ANSWERS = _row(
+    "counter",
+    "keyword_answers_total",
+    "Answers to keywords: accepted, or why there was none.",
+    "account",
+    "kind",
+    "fate",
+)
+KEYWORD_RULES_OFF = _row(
+    "counter", "keyword_rules_disabled_total", "Rules that timed out too often.", "account"
+)
+KEYWORD_RULES_SKIPPED = _row(
+    "counter", "keyword_rules_skipped_total", "Patterns not tried: others had taken the time."
+)
 
 # store
 QUEUE_DEPTH = _row("gauge", "queue_depth", "Messages waiting.", "lane")

@@ -47,6 +47,17 @@ ORDER: Final[tuple[Check, ...]] = (
 least work. Duplicates come last, so that a recipient refused for another reason does not bar a
 later, better entry with the same number. A new check is a file and a line here."""
 
+ANSWER: Final[tuple[Check, ...]] = (
+    schedule.check,
+    number.check,
+    country.check,
+    render.check,
+    encode.check,
+    route.check,
+)
+"""What an answer to a keyword passes. Its sender is the number that was written to, its recipient
+has just asked, and it may be the confirmation of an opt-out: no ledger, hour or moderator."""
+
 
 class Checks:
     """`draft.Admission`: every check in order."""

@@ -1,8 +1,8 @@
-"""Returns: what operators send us -> receipts matched to messages, replies stored.
+"""Returns: what operators send us -> receipts matched to messages, replies stored, keywords heard.
 
 In: the `deliver_sm` and `data_sm` of one read of one link, as a list. Out: the `command_status` to
-answer each with, after the commit that holds them. Knows the store's contract and the protocol,
-no link and no customer.
+answer each with, after the commit that holds them and whatever a STOP among them changes. Knows the
+store's contract and the protocol, no link and no customer.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, Protocol
 
+from config.policies import Policy
 from config.settings import Account, Carrier
+from gateway.answering import Wanted
 from gateway.metrics import INBOUND, RECEIPT_DELAY, RECEIPTS, RETURNS_REFUSED, Metrics
 from gateway.returns.id_form import IdForm
 from gateway.returns.inbound import inbound_part
+from gateway.returns.listening import Listening, ListeningStore
 from gateway.returns.reading import Reading, read
 from gateway.store.messages import InboundMessage, InboundPart, ReceiptFates, Receipts
 from protocol import constants as c
@@ -31,7 +34,7 @@ _MESSAGES: Final = (DeliverSm, DataSm)
 _state: Final = attrgetter("state")
 
 
-class ReturnsStore(Protocol):
+class ReturnsStore(ListeningStore, Protocol):
     """The part of the store asked here."""
 
     async def receive(self, receipts: Receipts) -> ReceiptFates:
@@ -68,14 +71,27 @@ class _Origin:
 class Returns:
     """Turns lists of PDUs into store calls."""
 
-    def __init__(self, store: ReturnsStore, metrics: Metrics, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: ReturnsStore,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        answer: Callable[[Sequence[Wanted]], None] = lambda wanted: None,
+    ) -> None:
+        """`answer` has answers to keywords given; it neither waits nor fails."""
         self._store = store
         self._metrics = metrics
         self._clock = clock
         self._origins: dict[str, _Origin] = {}
         self._owners: Mapping[str, str] = {}
+        self.listening = Listening(store, metrics, clock, answer)
 
-    async def apply(self, carriers: Sequence[Carrier], accounts: Sequence[Account]) -> None:
+    async def apply(
+        self,
+        carriers: Sequence[Carrier],
+        accounts: Sequence[Account],
+        policy: Policy = Policy(),  # noqa: B008  (frozen)
+    ) -> None:
         """Take a configuration into use; what was learnt of unchanged carriers stays.
 
         So does a carrier that is gone: its links drain, and what it still tells is not told twice.
@@ -94,6 +110,7 @@ class Returns:
             for account in accounts
             for number in account.inbound_numbers
         }
+        self.listening.apply(policy, carriers, accounts)
 
     def learnt_forms(self) -> dict[str, str | None]:
         """The message-id form in force for each carrier; None while it is being learnt."""
@@ -136,6 +153,7 @@ class Returns:
             whole = await self._store.inbound(parts)
             self._metrics.count(INBOUND, len(parts), carrier, "stored")
             self._metrics.count(INBOUND, len(whole), carrier, "complete")
+            self.listening.heard(whole)
         return statuses
 
     async def _receive(self, origin: _Origin, receipts: list[Reading], now: int) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.model import BatchState, OnUnknown
+from gateway.store.keywords import Hear
 from gateway.store.ledgers import ConsentStore, FailureStore, OptOutStore
 from gateway.store.messages import (
     Demand,
@@ -137,7 +138,15 @@ class Store(
         """Apply receipts: monotonic, per part, the message's status is its worst part's."""
 
     async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
-        """Store replies; returns the messages that became whole, each an event already."""
+        """Store replies; returns the messages that became whole, each an event already.
+
+        Keywords among them (`on_reply`) have taken effect in the same transaction: refusals,
+        returns, consents. `heard` says what, and what is to be answered. What waits for who has
+        refused does not leave any more; `cancel_opted_out` ends it.
+        """
+
+    def on_reply(self, hear: Hear) -> None:
+        """What is asked about the meaning of replies from now on; before, they have none."""
 
     async def cancel(self, account: str, ids: Sequence[int], now: int) -> list[int | None]:
         """Cancel messages that have not left. The status each had before (None: no such

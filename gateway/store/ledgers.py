@@ -62,8 +62,11 @@ class OptOutStore(Protocol):
         `cancel_opted_out`. One event `optout.imported` tells of a thousand: whoever wants to know
         which reads `opt_outs`."""
 
-    async def cancel_opted_out(self, account: str, now: int) -> int:
-        """Cancel what waits for recipients in the ledger; returns messages cancelled."""
+    async def cancel_opted_out(
+        self, account: str, now: int, numbers: Sequence[int] | None = None
+    ) -> int:
+        """Cancel what waits for recipients in the ledger (`numbers` None: for all of them);
+        returns messages cancelled."""
 
     async def opt_in(
         self,

@@ -433,6 +433,28 @@ class InboundPart(msgspec.Struct):
     data_coding: int = 0
 
 
+class Keyword(msgspec.Struct, frozen=True):
+    """Which keyword a reply was."""
+
+    kind: str
+    """stop, help, start, join or rule."""
+    word: str
+    """As the file of keywords spells it; of the account's own rules the name."""
+    language: str | None = None
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What became of a keyword in the transaction that stored it."""
+
+    keyword: Keyword
+    answer: str | None = None
+    """What is to be answered now, from the number the reply came to."""
+    unanswered: str | None = None
+    """Why nothing is (`daily`, `hourly`, `echo`, `own_sender` ...); None if there is an answer."""
+    event: bool = False
+    """Whether it is an event `keyword.matched`."""
+
+
 class InboundMessage(msgspec.Struct):
     """A reply as it was stored."""
 
@@ -447,6 +469,8 @@ class InboundMessage(msgspec.Struct):
     parts: int
     in_reply_to: int | None
     """The last message sent to `source` within 72 h."""
+    heard: Heard | None = None
+    """If it was a keyword."""
 
 
 class OptOut(msgspec.Struct, array_like=True):

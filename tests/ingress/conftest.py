@@ -22,6 +22,7 @@ from gateway.ingress.http import HttpApi
 from gateway.metrics import Metrics
 from gateway.model import OnUnknown
 from gateway.registries import Registries
+from gateway.returns import Returns
 from gateway.routing import RoutingTable
 from gateway.store.registry import Kind
 from gateway.store.sqlite.store import SqliteStore
@@ -110,6 +111,8 @@ class Rig:
         self.admission = Checks(self.world)
         self.registries = Registries(self.store, self.metrics)
         self.registries.tell(Kind.SENDER, registered.take_senders)
+        self.returns = Returns(self.store, self.metrics, self.clock)
+        self.registries.tell(Kind.KEYWORD, self.returns.listening.take_rules)
         # Not started: nothing is delivered to the endpoints tests make up.
         self.events = Events(self.store, self.metrics, self.settings.webhooks, self.clock)
         self.carriers = [carrier("op", 1, 2)]
@@ -124,6 +127,7 @@ class Rig:
             self.metrics,
             numbering=numbering,
             registries=self.registries,
+            keywords=self.returns.listening,
             version="1.2.3",
         )
 
@@ -131,6 +135,7 @@ class Rig:
         self.store.rule_accounts(account_rules(self.settings.account))
         await self.store.open(lambda carrier, category: OnUnknown.RESEND, self.clock())
         await self.registries.start()
+        await self.returns.apply((), self.settings.account)
         await self.api.start()
 
     async def stop(self) -> None:

@@ -248,6 +248,9 @@ class Kept:
     async def recall(self, key: str) -> str | None:
         return None
 
+    def on_reply(self, hear: object) -> None:
+        pass
+
 
 @pytest.mark.parametrize("packed", [False, True])
 async def test_a_carrier_says_whether_it_packs(packed: bool) -> None:

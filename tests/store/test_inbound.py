@@ -57,6 +57,7 @@ def test_a_reply_is_stored_and_told(db):
         ("shop", [{
             "id": encode("inb", message.id), "from": PHONE, "to": "2020", "text": '"é" 👍',
             "at": "2027-01-15T08:00:00.000005Z", "in_reply_to": None, "complete": True,
+            "keyword": None,
         }])
     ]  # fmt: skip
 

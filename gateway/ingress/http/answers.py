@@ -306,6 +306,15 @@ class Replayed(msgspec.Struct):
     replayed: int
 
 
+class KeywordHeard(msgspec.Struct):
+    """Which keyword a reply was: `kind` is stop, help, start, join or rule; of the account's own
+    keywords `word` is the name."""
+
+    kind: str
+    word: str
+    language: str | None
+
+
 class InboundOut(msgspec.Struct):
     """A reply. `complete` is false when parts of it never came."""
 
@@ -316,6 +325,7 @@ class InboundOut(msgspec.Struct):
     parts: int
     complete: bool
     in_reply_to: str | None
+    keyword: KeywordHeard | None
     received_at: datetime
 
 

@@ -54,6 +54,7 @@ class Service:
         "document",
         "gathering",
         "keyring",
+        "keywords",
         "numbering",
         "registries",
         "settings",
@@ -76,6 +77,7 @@ class Service:
         keyring: Keyring,
         numbering: ports.Numbering,
         registries: ports.Registries,
+        keywords: ports.Keywords,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -87,6 +89,7 @@ class Service:
         self.keyring = keyring
         self.numbering = numbering
         self.registries = registries
+        self.keywords = keywords
         self.gathering = Gathering(store, clock)
         self.tally = Tally()
         self.buffered = 0
@@ -307,6 +310,7 @@ _THINGS: Final = {
     "key": "key",
     "itm": "item",
     "sender": "registered sender",
+    "keyword": "keyword",
 }
 
 

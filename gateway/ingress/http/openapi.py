@@ -26,6 +26,7 @@ _IN_PATH: Final = {
     "key": "Key id, `key_` and 13 characters.",
     "itm": "Item id, `itm_` and 13 characters.",
     "sender": "The entry's name.",
+    "keyword": "The keyword's name.",
 }
 
 INTRODUCTION: Final = """\

@@ -7,9 +7,10 @@ are read by attribute.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gateway.draft import SeenNumbers
+from gateway.store.keywords import Meaning
 
 Clock = Callable[[], int]
 """UTC microseconds."""
@@ -41,6 +42,20 @@ class Registries(Protocol):
 
     async def settled(self) -> None:
         """Wait, within limits, until every change committed so far is in force."""
+        ...
+
+
+class Keywords(Protocol):
+    """Who knows what replies mean."""
+
+    def outcomes(
+        self, account: str, text: str, number: int, sender: str
+    ) -> list[tuple[Literal["asked", "refusing", "otherwise"], Meaning]]:
+        """What a text from a number to a sender of ours may mean, the first that applies."""
+        ...
+
+    def everybodys(self, account: str, text: str) -> str | None:
+        """What a text means whatever rules an account has (`stop`); None if rules decide."""
         ...
 
 

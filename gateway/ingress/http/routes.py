@@ -26,6 +26,7 @@ from gateway.ingress.http import (
 from gateway.ingress.http.parameters import ADMIN, CURSOR, LIMIT, OPTOUTS, READ, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
 from gateway.ingress.http.routes_explain import EXPLAIN
+from gateway.ingress.http.routes_keywords import KEYWORDS
 from gateway.ingress.http.routes_moderation import MODERATION_ROUTES
 from gateway.ingress.http.routes_people import PEOPLE
 from gateway.ingress.http.routes_registries import REGISTRIES
@@ -356,6 +357,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     *PEOPLE,
     *MODERATION_ROUTES,
+    *KEYWORDS,
     *REGISTRIES,
     Route(
         method="GET",

@@ -101,6 +101,7 @@ class HttpApi:
         *,
         numbering: ports.Numbering,
         registries: ports.Registries,
+        keywords: ports.Keywords,
         version: str = "0",
         routes: Sequence[Route] = ROUTES,
     ) -> None:
@@ -119,6 +120,7 @@ class HttpApi:
             self._keyring,
             numbering,
             registries,
+            keywords,
         )
         self._service.document = msgspec.json.encode(document(routes, version))
         self._claims = Claims()

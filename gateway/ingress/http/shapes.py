@@ -48,7 +48,13 @@ To = Annotated[
         examples=["+79161234567"],
     ),
 ]
-EventType = Literal["message.status", "message.inbound", "batch.finished", "moderation.decided"]
+EventType = Literal[
+    "message.status",
+    "message.inbound",
+    "keyword.matched",
+    "batch.finished",
+    "moderation.decided",
+]
 ScopeName = Literal["messages:write", "messages:read", "moderation", "optouts", "admin"]
 
 

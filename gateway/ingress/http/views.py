@@ -18,7 +18,7 @@ from gateway.ingress.http import answers as a
 from gateway.ingress.http.values import instant, maybe_instant
 from gateway.model import ENCODING_NAMES, FINAL, STATUS_NAMES, Status
 from gateway.store import records as c
-from gateway.store.messages import InboundMessage, Ineligible
+from gateway.store.messages import InboundMessage, Ineligible, Keyword
 from gateway.template import compile_template
 
 CHANGES: Final = 100
@@ -201,8 +201,13 @@ def inbound_out(view: InboundMessage) -> a.InboundOut:
         view.parts,
         view.complete,
         None if view.in_reply_to is None else ids.encode("msg", view.in_reply_to),
+        None if view.heard is None else _heard(view.heard.keyword),
         instant(view.at),
     )
+
+
+def _heard(keyword: Keyword) -> a.KeywordHeard:
+    return a.KeywordHeard(keyword.kind, keyword.word, keyword.language)
 
 
 def key_out(view: c.ApiKey) -> a.KeyOut:

@@ -62,9 +62,11 @@ class OptOutCalls(Calls):
                 await self._grow()
         return new
 
-    async def cancel_opted_out(self, account: str, now: int) -> int:
+    async def cancel_opted_out(
+        self, account: str, now: int, numbers: Sequence[int] | None = None
+    ) -> int:
         """See the contract."""
-        return await self._cancel(account, None, now)
+        return await self._cancel(account, numbers, now)
 
     async def opt_in(
         self,

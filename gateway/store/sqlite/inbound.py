@@ -1,7 +1,8 @@
 """Replies: parts joined, stored, linked to what they answer, told of.
 
 In: parts as carriers hand them over. Out: the replies that became whole, each with its event in the
-same transaction. What a reply means (STOP, a keyword) is the caller's business.
+same transaction. What a reply means (STOP, a keyword) and what follows from it is `Listen`'s
+business (see `hearing`): it is asked before the event is written, which names the keyword.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 import msgspec
 
 from gateway.ids import encode, first_id_at
-from gateway.store.messages import InboundMessage, InboundPart
+from gateway.store.messages import Heard, InboundMessage, InboundPart, Keyword
 from gateway.store.sqlite.event_log import EventLog
 from gateway.store.sqlite.joining import JOIN_WITHIN, Group, Joiner, Key, Source, Whole, sources
 from gateway.store.sqlite.linking import Links, phone
@@ -23,8 +24,10 @@ from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.queries import NEWEST
 
 NewIds = Callable[[int, int], list[int]]
+Listen = Callable[[Sequence[InboundMessage]], "list[Heard | None]"]
 
 EVENT: Final = "message.inbound"
+MATCHED: Final = "keyword.matched"
 
 EXPIRE_STEP: Final = 16
 """Groups given up in one step of `expire`: each may be looked up in a long index."""
@@ -53,6 +56,7 @@ class _Row(msgspec.Struct, array_like=True):
     complete: int
     parts: int
     in_reply_to: int | None
+    keyword: Keyword | None = None
 
 
 _groups: Final = msgspec.json.Decoder(list[_Group])
@@ -87,14 +91,14 @@ DELETE FROM mo_groups WHERE rowid IN (
 """
 STORE: Final = """
 INSERT INTO inbound
-    (id, account, carrier, source, destination, text, at, complete, parts, in_reply_to)
+    (id, account, carrier, source, destination, text, at, complete, parts, in_reply_to, keyword)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-       value ->> 7, value ->> 8, value ->> 9
+       value ->> 7, value ->> 8, value ->> 9, value ->> 10
 FROM json_each(?)
 """
 LIST: Final = """
 SELECT json_group_array(json_array(id, account, carrier, source, destination, text, at, complete,
-    parts, in_reply_to))
+    parts, in_reply_to, json(keyword)))
 FROM (SELECT * FROM inbound WHERE account = ? AND id < ? ORDER BY id DESC LIMIT ?)
 """
 ERASE: Final = """
@@ -114,10 +118,11 @@ def inbound(
     names: Names,
     events: EventLog,
     new_ids: NewIds,
+    listen: Listen | None = None,
 ) -> list[InboundMessage]:
     """Store replies; returns the messages that became whole, each an event already.
 
-    `links` was made for `linking.askers(parts)`.
+    `links` was made for `linking.askers(parts)`; `listen` acts on what replies mean.
 
     A message without an `account` takes that of the last message to its number; if there is none,
     nobody is told of it. Among the returned ones may be incomplete ones: a phone that uses a
@@ -131,11 +136,16 @@ def inbound(
         joiner.add(carrier, part)
     _write_groups(connection, joiner, names)
     now = max(part.at for part in parts)
-    return _store(connection, joiner.whole, links, now, names, events, new_ids)
+    return _store(connection, joiner.whole, links, now, names, events, new_ids, listen)
 
 
 def expire(
-    connection: sqlite3.Connection, now: int, names: Names, events: EventLog, new_ids: NewIds
+    connection: sqlite3.Connection,
+    now: int,
+    names: Names,
+    events: EventLog,
+    new_ids: NewIds,
+    listen: Listen | None = None,
 ) -> tuple[list[InboundMessage], bool]:
     """One small step of housekeeping: replies whose parts have not all come within half an hour
     are stored as they are, with `complete` false; and whether more of them may wait."""
@@ -148,7 +158,7 @@ def expire(
             joiner.give_up(source, key, groups[key].first_at)
     _write_groups(connection, joiner, names)
     links = Links([], now, names)
-    messages = _store(connection, joiner.whole, links, now, names, events, new_ids)
+    messages = _store(connection, joiner.whole, links, now, names, events, new_ids, listen)
     return messages, len(overdue) == EXPIRE_STEP
 
 
@@ -170,6 +180,7 @@ def inbound_messages(
             complete=bool(row.complete),
             parts=row.parts,
             in_reply_to=row.in_reply_to,
+            heard=None if row.keyword is None else Heard(row.keyword),
         )
         for row in unpack(connection, _rows, LIST, owner, before, limit)
     ]
@@ -222,47 +233,63 @@ def _store(
     names: Names,
     events: EventLog,
     new_ids: NewIds,
+    listen: Listen | None,
 ) -> list[InboundMessage]:
     """Rows and events for replies, linked to what they answer."""
     if not whole:
         return []
-    rows: list[_Row] = []
     messages: list[InboundMessage] = []
-    told: dict[str, list[str]] = {}
     for identifier, one in zip(new_ids(len(whole), now), whole, strict=True):
         number = phone(one.source)
         last = None if number is None else links.get(connection, (number, one.account))
-        account = one.account if last is None else last.account
-        message = InboundMessage(
-            id=identifier,
-            account=account,
-            carrier=names.name(one.carrier),
-            source=one.source,
-            destination=one.destination,
-            text=one.text,
-            at=one.at,
-            complete=one.complete,
-            parts=one.parts,
-            in_reply_to=None if last is None else last.id,
-        )
-        owner = None if account is None else names.intern(connection, ACCOUNT, account)
-        rows.append(
-            _Row(
-                identifier, owner, one.carrier, one.source, one.destination, one.text, one.at,
-                int(one.complete), one.parts, message.in_reply_to,
+        messages.append(
+            InboundMessage(
+                id=identifier,
+                account=one.account if last is None else last.account,
+                carrier=names.name(one.carrier),
+                source=one.source,
+                destination=one.destination,
+                text=one.text,
+                at=one.at,
+                complete=one.complete,
+                parts=one.parts,
+                in_reply_to=None if last is None else last.id,
             )
-        )  # fmt: skip
-        messages.append(message)
-        if account is not None:
-            told.setdefault(account, []).append(_event(message))
-    connection.execute(STORE, (pack(rows),))
-    for account, texts in told.items():
-        events.add(connection, account, EVENT, texts, now)
+        )
+    if listen is not None:
+        for message, heard in zip(messages, listen(messages), strict=True):
+            message.heard = heard
+    connection.execute(STORE, (pack([_row(connection, one, names) for one in messages]),))
+    _tell(connection, messages, now, events)
     return messages
 
 
+def _row(connection: sqlite3.Connection, message: InboundMessage, names: Names) -> _Row:
+    owner = None if message.account is None else names.intern(connection, ACCOUNT, message.account)
+    return _Row(
+        message.id, owner, names.intern(connection, CARRIER, message.carrier), message.source,
+        message.destination, message.text, message.at, int(message.complete), message.parts,
+        message.in_reply_to, None if message.heard is None else message.heard.keyword,
+    )  # fmt: skip
+
+
+def _tell(
+    connection: sqlite3.Connection,
+    messages: Sequence[InboundMessage],
+    now: int,
+    events: EventLog,
+) -> None:
+    told: dict[tuple[str, str], list[str]] = {}
+    for message in messages:
+        if message.account is not None:
+            told.setdefault((message.account, EVENT), []).append(_event(message))
+            if message.heard is not None and message.heard.event:
+                told.setdefault((message.account, MATCHED), []).append(_matched(message))
+    for (account, type_), texts in told.items():
+        events.add(connection, account, type_, texts, now)
+
+
 def _event(message: InboundMessage) -> str:
-    at = datetime.fromtimestamp(message.at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     reply_to = None if message.in_reply_to is None else encode("msg", message.in_reply_to)
     return pack(
         {
@@ -270,8 +297,28 @@ def _event(message: InboundMessage) -> str:
             "from": message.source,
             "to": message.destination,
             "text": message.text,
-            "at": f"{at}.{message.at % 1_000_000:06d}Z",
+            "at": _time(message.at),
             "in_reply_to": reply_to,
             "complete": message.complete,
+            "keyword": None if message.heard is None else message.heard.keyword,
         }
     )
+
+
+def _matched(message: InboundMessage) -> str:
+    assert message.heard is not None
+    return pack(
+        {
+            "rule": message.heard.keyword.word,
+            "language": message.heard.keyword.language,
+            "message": encode("inb", message.id),
+            "from": message.source,
+            "to": message.destination,
+            "at": _time(message.at),
+        }
+    )
+
+
+def _time(at: int) -> str:
+    whole = datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{at % 1_000_000:06d}Z"

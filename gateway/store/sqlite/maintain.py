@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ from gateway.store.sqlite import (
     batches,
     expire,
     failures,
+    hearing,
     idempotency,
     inbound,
     judging,
@@ -76,6 +78,7 @@ class Maintenance:
             _Task(lambda t, now: judging.prune(t, memory, now), RETENTION_PERIOD),
             _Task(self._failures, RETENTION_PERIOD),
             _Task(OwnRetention(memory).step, RETENTION_PERIOD),
+            _Task(self._keywords, RETENTION_PERIOD),
         ]
 
     def step(self, transaction: Transaction, now: int) -> bool:
@@ -116,9 +119,17 @@ class Maintenance:
     def _replies(self, transaction: Transaction, now: int) -> bool:
         memory = self._memory
         _, more = inbound.expire(
-            transaction.connection, now, memory.names, memory.events, self._new_ids
+            transaction.connection,
+            now,
+            memory.names,
+            memory.events,
+            self._new_ids,
+            partial(hearing.hear, transaction, memory),
         )
         return more
+
+    def _keywords(self, transaction: Transaction, now: int) -> bool:
+        return hearing.prune(transaction.connection, now)
 
     def _idempotency(self, transaction: Transaction, now: int) -> bool:
         return idempotency.prune(transaction.connection, now)

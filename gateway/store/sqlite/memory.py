@@ -16,6 +16,7 @@ from config.policies import Policy
 from config.settings import StoreSettings
 from gateway.metrics import ILLEGAL_TRANSITIONS, Metrics
 from gateway.model import STATUS_NAMES, BatchState, IllegalTransition
+from gateway.store.keywords import Hear
 from gateway.store.ledgers import AccountRules
 from gateway.store.messages import Reopen
 from gateway.store.sqlite.contents import Contents
@@ -96,6 +97,8 @@ class Memory:
         """Whether an account's messages grow old while they are held; the composition root says."""
         self.new_ids: Callable[[int, int], list[int]] = _no_ids
         """The store's ids, for what is made on the writer's thread."""
+        self.hear: Hear | None = None
+        """What replies mean; the composition root's returns say so."""
         self.keep_audit = float(Policy().keep_audit)
         """Seconds the trail stays; the composition root says the configured ones."""
 

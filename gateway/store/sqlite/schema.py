@@ -406,12 +406,13 @@ CREATE TABLE keyword_answers (     -- when a number was last answered; see retur
     account INTEGER NOT NULL,
     number INTEGER NOT NULL,
     sender TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    kind TEXT NOT NULL,            -- stop (confirmed) | talk (answers, see hearing) | question
     at INTEGER NOT NULL,
-    detail TEXT,
+    detail TEXT,                   -- JSON object
     PRIMARY KEY (account, number, sender, kind)
-) WITHOUT ROWID;
+);
 CREATE INDEX keyword_answers_at ON keyword_answers (at);
+ALTER TABLE inbound ADD COLUMN keyword TEXT;          -- JSON of `messages.Keyword`
 
 CREATE TABLE reservations (        -- how much of a cap counts as used; see `policy.caps`
     owner TEXT NOT NULL,           -- carrier/op1, account/shop, campaign/op1/C123

@@ -25,8 +25,6 @@ from gateway.metrics import Metrics
 from gateway.model import BatchState, OnUnknown
 from gateway.store.messages import (
     Demand,
-    InboundMessage,
-    InboundPart,
     Ineligible,
     LateAnswer,
     Lease,
@@ -60,7 +58,6 @@ from gateway.store.sqlite import (
     facts,
     failures,
     idempotency,
-    inbound,
     keys,
     lease,
     log_reading,
@@ -75,13 +72,12 @@ from gateway.store.sqlite import (
     told,
     webhooks,
 )
+from gateway.store.sqlite.calls_keywords import ReplyCalls
 from gateway.store.sqlite.calls_moderation import ModerationCalls
-from gateway.store.sqlite.calls_opt_outs import OptOutCalls
 from gateway.store.sqlite.calls_people import PeopleCalls
 from gateway.store.sqlite.calls_rates import RatesCalls
 from gateway.store.sqlite.calls_registry import RegistryCalls
 from gateway.store.sqlite.checkpoint import Checkpointer
-from gateway.store.sqlite.linking import Links, askers
 from gateway.store.sqlite.maintain import Maintenance
 from gateway.store.sqlite.marking import Marking
 from gateway.store.sqlite.memory import Memory
@@ -100,7 +96,7 @@ SELECT max(
 """
 
 
-class SqliteStore(OptOutCalls, RegistryCalls, PeopleCalls, ModerationCalls, RatesCalls):
+class SqliteStore(ReplyCalls, RegistryCalls, PeopleCalls, ModerationCalls, RatesCalls):
     """The contract, on one SQLite file. Opened once: after a failed `open`, make another."""
 
     def __init__(
@@ -425,33 +421,6 @@ class SqliteStore(OptOutCalls, RegistryCalls, PeopleCalls, ModerationCalls, Rate
         return await self._reader.call(
             "ineligible", lambda c: queries.ineligible(c, batch, limit, cursor)
         )
-
-    async def inbound_messages(
-        self, account: str, limit: int, cursor: int | None = None
-    ) -> list[InboundMessage]:
-        return await self._reader.call(
-            "inbound_messages",
-            lambda c: inbound.inbound_messages(c, account, limit, cursor, self._names),
-        )
-
-    # replies
-
-    async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
-        if not parts:
-            return []
-        self._memory.sought = True
-        links = Links(askers(parts), max(part.at for part in parts), self._names)
-        async with self._replies:  # a STOP and the START after it stay in order
-            while not await self._reader.call("inbound", links.step):
-                pass
-            stored = self._writer.call(
-                "inbound",
-                lambda t: inbound.inbound(
-                    t.connection, parts, links, self._names, self._events, self.new_ids
-                ),
-                len(parts),
-            )
-        return await stored
 
     # the outbox
 

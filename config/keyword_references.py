@@ -1,0 +1,63 @@
+"""Checks of accounts' keywords: words that mean something already, answers that cannot be sent.
+
+In: settings whose single values are right, and the file of keywords they name. Out: (path,
+sentence) for each problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from config import settings as s
+from config.keyword_files import KeywordFile, read_keywords
+from config.policy_files import PolicyFileError
+
+LONGEST: Final = 1_530
+"""Characters of an answer: ten parts of the GSM alphabet."""
+_ANSWERS: Final = ("stop_answer", "help_answer", "start_answer", "welcome", "confirm_text")
+
+
+def check(found: s.Settings) -> Iterator[tuple[str, str]]:
+    """Everything wrong with `[account.keywords]`."""
+    file = None
+    with suppress(PolicyFileError):  # told as the file's own problem
+        file = read_keywords(found.policy.keywords)
+    for place, account in enumerate(found.account):
+        yield from _account(f"account[{place}].keywords", account, file)
+
+
+def _account(path: str, account: s.Account, file: KeywordFile | None) -> Iterator[tuple[str, str]]:
+    words = account.keywords
+    for name in _ANSWERS:
+        text = getattr(words, name)
+        if text is None:
+            continue
+        if "{{" in text:
+            yield f"{path}.{name}", "an answer has no placeholders but {brand}"
+        if len(text) > LONGEST:
+            yield f"{path}.{name}", f"{len(text)} characters; an answer has at most {LONGEST}"
+    if words.double_opt_in and not words.welcome:
+        yield f"{path}.double_opt_in", "there is no `welcome`, so JOIN subscribes nobody; write one"
+    if file is None:
+        return
+    taken = {
+        word.casefold(): one.kind
+        for one in file.words
+        if one.kind != "start"  # "text START to subscribe" is common, and harmless
+        for word in (*one.words, *one.whole)
+    }
+    for place, word in enumerate(words.join):
+        kind = taken.get(word.strip().casefold())
+        if kind is not None:
+            yield f"{path}.join[{place}]", f"{word!r} means {kind} already; choose another word"
+        elif not any(map(str.isalnum, word)):
+            yield f"{path}.join[{place}]", "a keyword has at least one letter or digit"
+    shipped = (words.stop_answer, words.help_answer, words.start_answer)
+    if words.language not in file.answers and None in shipped:
+        yield (
+            f"{path}.language",
+            f"there are no answers in {words.language!r}, only in "
+            f"{', '.join(sorted(file.answers))}; give stop_answer, help_answer and start_answer",
+        )
