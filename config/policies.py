@@ -14,6 +14,7 @@ from msgspec import Meta
 from config.base import CategoryName, Duration, Positive, Section
 
 OnQuiet = Literal["defer", "reject", "drop"]
+CatchUp = Literal["send", "skip"]
 CapReached = Literal["hold", "fail"]
 ModerationMode = Literal["manual", "automatic", "none"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

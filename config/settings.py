@@ -16,6 +16,7 @@ from config.policies import (
     CampaignCaps,
     CapReached,
     Caps,
+    CatchUp,
     FrequencyCap,
     Keywords,
     Moderation,
@@ -280,6 +281,12 @@ class Account(Section, frozen=True):
     on_quiet: OnQuiet = "defer"
     """What happens to a message that may not leave at this hour and does not say itself: defer
     (wait for the next opening), reject (refuse it), drop (accept it and end it at once)."""
+    catch_up: CatchUp = "send"
+    """What happens to a message that has a time (`send_at`, or it was put off for the hour) and
+    misses it, because the gateway or its operators were down: send it late, or skip it (it ends as
+    `expired`)."""
+    catch_up_late: Duration = Duration(3600)
+    """How late is too late for `skip`; a backlog makes messages late too."""
     senders_registered: bool = False
     """Only senders of the registry (`/v1/senders`) that are approved and in date may be used."""
     foreign_sender: Literal["reject", "force"] = "reject"

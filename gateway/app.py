@@ -46,8 +46,10 @@ from gateway.ingress.http import HttpApi
 from gateway.ingress.ops import OpsServer
 from gateway.ingress.smpp import SmppServer
 from gateway.model import UNKNOWN_POLICY, Category, OnUnknown
+from gateway.policy.quiet import QuietHours
 from gateway.policy.senders import CountryRules
 from gateway.registries import Registries
+from gateway.reopening import reopen
 from gateway.returns import Returns
 from gateway.routing import RoutingTable
 from gateway.store.ledgers import AccountRules
@@ -101,6 +103,8 @@ class App:
         self.returns = Returns(self.store, self.metrics, clock, self.answering.put)
         self.registries.tell(Kind.KEYWORD, self.returns.listening.take_rules)
         self.registries.tell(Kind.SENDER, self.returns.listening.take_senders)
+        self._keep_hours(self._read_hours(settings))
+        self.returns = Returns(self.store, self.metrics, clock)
         self.taps = Taps(settings, self.metrics, clock)
         self.dispatcher = Dispatcher(
             settings,
@@ -181,7 +185,9 @@ class App:
     async def reload(self, settings: Settings) -> None:
         """Apply accounts, carriers, routes and policy; addresses and the store stay until a
         restart."""
-        await self.words.apply(settings.policy)  # first: a file that cannot be used changes nothing
+        # First: a file that cannot be used changes nothing.
+        hours = self._read_hours(settings)
+        await self.words.apply(settings.policy)
         self.settings = settings
         self.taps.configure(settings)
         self.http.configure(settings)
@@ -192,6 +198,8 @@ class App:
         self.world.sender_rules = CountryRules(read_sender_rules(settings.policy.senders))
         self.answering.apply(settings.account)
         await self.returns.apply(settings.carrier, settings.account, settings.policy)
+        self._keep_hours(hours)
+        await self.returns.apply(settings.carrier, settings.account)
         await self.events.apply(settings.account)
         await self.mailboxes.apply(settings.account)
         await self.dispatcher.apply(settings)
@@ -218,6 +226,17 @@ class App:
         await self.ops.stop()
         await self.store.close()
         logger.info("stopped")
+
+    def _read_hours(self, settings: Settings) -> QuietHours:
+        return QuietHours.read(settings.policy, self._count_quiet)
+
+    def _keep_hours(self, hours: QuietHours) -> None:
+        """The same rules at admission and in the lease."""
+        self.world.quiet = hours
+        self.store.on_closed(partial(reopen, hours))
+
+    def _count_quiet(self, rule: str, outcome: str, messages: int) -> None:
+        self.metrics.count(m.QUIET_HOURS, messages, rule, outcome)
 
     async def _on_deliver(self, profile: Profile, pdus: list[Pdu]) -> list[int]:
         return await self.returns.take(profile.name, pdus)

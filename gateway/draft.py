@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from config.policies import OnQuiet
+from config.policies import CatchUp, OnQuiet
 from config.settings import Account
 from gateway.model import Category, Priority, Status
 from gateway.store.messages import Content, Esme, Ineligible, NewMessage, RawPart, Text, Tlv
@@ -30,6 +30,7 @@ class Ask:
         "account",
         "answer",
         "batch",
+        "catch_up",
         "category",
         "default_region",
         "discard_text",
@@ -81,6 +82,7 @@ class Ask:
         timezone: str | None = None,
         on_quiet: OnQuiet | None = None,
         send_at_local: datetime | None = None,
+        catch_up: CatchUp | None = None,
         discard_text: bool = False,
         answer: bool = False,
     ) -> None:
@@ -114,6 +116,8 @@ class Ask:
         self.on_quiet: OnQuiet = on_quiet or account.on_quiet
         self.send_at_local = send_at_local
         """Time of the clock where each recipient is, without an offset; instead of `send_at`."""
+        self.catch_up: CatchUp = catch_up or account.catch_up
+        """What happens to a message that has a time and misses it by `account.catch_up_late`."""
         self.discard_text = discard_text
         self.answer = answer
         """An answer to a keyword: see `messages.Content.answer`."""

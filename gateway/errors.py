@@ -102,6 +102,7 @@ REASONS: Final[dict[str, Reason]] = _table(
         True,
         "Ended because the recipient's data were erased.",
     ),
+    ("invalid_timezone", 33, 422, c.ESME_RSUBMITFAIL, True, "There is no such time zone."),
 )
 """One table; the HTTP API, the SMPP server, the documentation and the tests read it."""
 

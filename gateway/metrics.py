@@ -311,6 +311,14 @@ OPT_OUT_MARKS_READY = _row(
 OPT_OUT_MARKS = _row("gauge", "opt_out_filter_octets", "Memory of that filter.")
 
 # events
+QUIET_HOURS = _row(
+    "counter",
+    "quiet_hours_total",
+    "Messages that came, or were still there, when it was not the hour: deferred, deferred_again, "
+    "rejected, dropped, beyond_validity.",
+    "rule",
+    "outcome",
+)
 WEBHOOK_POSTS = _row("counter", "webhook_posts_total", "POSTs to endpoints.", "account", "result")
 WEBHOOK_EVENTS = _row("counter", "webhook_events_total", "Events acknowledged.", "account", "type")
 WEBHOOK_SECONDS = _row("histogram", "webhook_seconds", "One POST.", "account", buckets=SECONDS)

@@ -38,13 +38,13 @@ def reopen(quiet: QuietHours, closed: Sequence[Closed], now: int) -> list[Openin
             outcomes[answer.rule.name, "dropped"] += 1
             openings.append(Opening(None))
         elif answer.opens is None or answer.opens >= one.deadline:
-            outcomes[answer.rule.name, "beyond validity"] += 1
+            outcomes[answer.rule.name, "beyond_validity"] += 1
             openings.append(Opening(None))
         else:
             waiting.setdefault(answer, []).append(index)
             openings.append(Opening(answer.opens, answer.closes))
     for answer, indexes in waiting.items():
-        outcomes[answer.rule.name, "deferred again"] += len(indexes)
+        outcomes[answer.rule.name, "deferred_again"] += len(indexes)
         slots = spread_over(len(indexes), closed[indexes[0]].number)
         for index, slot in zip(indexes, slots, strict=True):
             openings[index].due = quiet.slot(answer, closed[index].deadline, slot)

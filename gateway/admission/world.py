@@ -13,6 +13,7 @@ from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
 from gateway.admission.registered import Registered
 from gateway.draft import Ask, Draft
+from gateway.policy.quiet import QuietHours
 from gateway.policy.senders import NO_RULES, CountryRules
 from gateway.routing import RoutingTable
 from gateway.store.ledgers import ConsentState
@@ -59,13 +60,14 @@ class Strangers:
 
 class World:
     """Numbering plans, routes, the opt-out ledger, what is on record of recipients, registries,
-    moderation."""
+    moderation, the hours."""
 
     __slots__ = (
         "moderation",
         "numbering",
         "opt_outs",
         "people",
+        "quiet",
         "registered",
         "routing",
         "sender_rules",
@@ -81,6 +83,7 @@ class World:
         registered: Registered | None = None,
         sender_rules: CountryRules = NO_RULES,
         moderation: Moderation | None = None,
+        quiet: QuietHours | None = None,
     ) -> None:
         self.numbering = numbering
         self.routing = routing
@@ -89,6 +92,7 @@ class World:
         self.registered = registered or Registered()
         self.sender_rules = sender_rules
         self.moderation = moderation or Moderation()
+        self.quiet = quiet or QuietHours.without_rules()
 
 
 Check = Callable[[Ask, list[Draft], World], "list[Draft] | Awaitable[list[Draft]]"]

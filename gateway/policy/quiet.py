@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Final, NamedTuple
 
 from config.base import Duration
@@ -84,6 +85,16 @@ class QuietHours:
             read_zones(policy.zones),
             policy.opening_spread,
             count,
+        )
+
+    @classmethod
+    def without_rules(cls) -> QuietHours:
+        """Any hour, everywhere."""
+        long_ago = date(1970, 1, 1)
+        return cls(
+            QuietHoursFile(date=long_ago, rule=()),
+            ZonesFile(date=long_ago, numbers=()),
+            Policy().opening_spread,
         )
 
     def binds(self, category: str, profile: str) -> bool:

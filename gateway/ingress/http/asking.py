@@ -6,10 +6,13 @@ In: structs of `shapes`, or a stored batch. Out: an `Ask`, `Draft`s. Knows no st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
+from config.policies import OnQuiet
 from gateway.draft import Ask, Draft, SeenNumbers
 from gateway.ingress.http.call import Call
+from gateway.ingress.http.problem import field_problem
 from gateway.ingress.http.shapes import Options, Recipient
 from gateway.ingress.http.tlvs import tlvs_of
 from gateway.ingress.http.values import microseconds
@@ -20,6 +23,10 @@ from gateway.store.records import BatchView
 def ask_for(call: Call, options: Options, text: str, seen: SeenNumbers | None = None) -> Ask:
     """What all messages of this submission share."""
     validity = options.validity
+    if options.send_at is not None and options.send_at_local is not None:
+        raise field_problem(
+            "invalid_value", "#/send_at_local", "give `send_at` or `send_at_local`, not both"
+        )
     return Ask(
         call.account,
         text,
@@ -37,6 +44,10 @@ def ask_for(call: Call, options: Options, text: str, seen: SeenNumbers | None = 
         default_region=options.default_region,
         tlvs=tlvs_of(options.tlvs) if options.tlvs else (),
         discard_text=options.retention == "discard_text",
+        timezone=options.timezone,
+        on_quiet=options.on_quiet,
+        send_at_local=options.send_at_local,
+        catch_up=options.catch_up,
     )
 
 
@@ -51,12 +62,16 @@ def batch_options(ask: Ask) -> dict[str, Any]:
         "validity": ask.validity,
         "priority": ask.priority.value,
         "default_region": ask.default_region,
+        "timezone": ask.timezone,
+        "send_at_local": None if ask.send_at_local is None else ask.send_at_local.isoformat(),
+        "catch_up": ask.catch_up,
     }
 
 
 def ask_again(call: Call, batch: BatchView, seen: SeenNumbers) -> Ask:
     """The ask of an existing batch, for more recipients."""
     content, options = batch.content, batch.options
+    clock = options.get("send_at_local")
     return Ask(
         call.account,
         content.text,
@@ -75,13 +90,17 @@ def ask_again(call: Call, batch: BatchView, seen: SeenNumbers) -> Ask:
         default_region=options.get("default_region"),
         tlvs=content.tlvs,
         discard_text=content.discard_text,
+        timezone=options.get("timezone"),
+        on_quiet=cast(OnQuiet, content.on_quiet),
+        send_at_local=None if clock is None else datetime.fromisoformat(clock),
+        catch_up=options.get("catch_up"),
     )
 
 
 def drafts_of(recipients: Sequence[Recipient], first: int) -> list[Draft]:
     """One draft for each recipient; the first is number `first` of its batch."""
     return [
-        Draft(one.to, one.vars, one.client_ref, position)
+        Draft(one.to, one.vars, one.client_ref, position, one.timezone)
         for position, one in enumerate(recipients, first)
     ]
 

@@ -23,6 +23,7 @@ LONGEST: Final = 65_536
 """Octets of one line (or of one CSV record over several): a recipient is about 50."""
 _LONGEST_REF: Final = 128
 _LONGEST_NAME: Final = 64
+_OWN_COLUMNS: Final = ("to", "client_ref", "timezone")
 _BOM: Final = b"\xef\xbb\xbf"
 
 _too_long: Final = f"the line has more than {LONGEST} octets"
@@ -155,11 +156,22 @@ class Ndjson:
 class Csv:
     """`text/csv` (RFC 4180) in UTF-8 with a header row.
 
-    Columns: `to`, optionally `client_ref`; every other column is a variable. Separated by what
-    the header row is separated by: comma, semicolon (Excel in half of Europe) or tab.
+    Columns: `to`, optionally `client_ref` and `timezone`; every other column is a variable.
+    Separated by what the header row is separated by: comma, semicolon (Excel in half of Europe) or
+    tab.
     """
 
-    __slots__ = ("_columns", "_delimiter", "_number", "_open", "_ref", "_split", "_to", "_vars")
+    __slots__ = (
+        "_columns",
+        "_delimiter",
+        "_number",
+        "_open",
+        "_ref",
+        "_split",
+        "_to",
+        "_vars",
+        "_zone",
+    )
 
     def __init__(self) -> None:
         self._split = _Splitter()
@@ -170,6 +182,7 @@ class Csv:
         self._columns = 0
         self._to = 0
         self._ref: int | None = None
+        self._zone: int | None = None
         self._vars: list[tuple[int, str]] = []
 
     def feed(self, chunk: bytes) -> Parsed:
@@ -252,8 +265,9 @@ class Csv:
             parsed.broken(number, "invalid_value", detail)
             return
         variables = {name: row[place] for place, name in self._vars} if self._vars else None
+        zone = row[self._zone].strip() or None if self._zone is not None else None
         parsed.recipients.append(
-            Recipient(to=row[self._to].strip(), vars=variables, client_ref=reference)
+            Recipient(to=row[self._to].strip(), vars=variables, client_ref=reference, timezone=zone)
         )
         parsed.lines.append(number)
 
@@ -279,9 +293,8 @@ class Csv:
         self._columns = len(names)
         self._to = names.index("to")
         self._ref = names.index("client_ref") if "client_ref" in names else None
-        self._vars = [
-            (place, name) for place, name in enumerate(names) if name not in ("to", "client_ref")
-        ]
+        self._zone = names.index("timezone") if "timezone" in names else None
+        self._vars = [(place, name) for place, name in enumerate(names) if name not in _OWN_COLUMNS]
 
 
 def _header_problem(detail: str) -> Problem:

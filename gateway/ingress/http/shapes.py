@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, field
 
+from config.policies import CatchUp, OnQuiet
 from gateway.model import Category, Priority
 
 MAX_RECIPIENTS = 10_000
@@ -55,6 +56,15 @@ EventType = Literal[
     "batch.finished",
     "moderation.decided",
 ]
+Timezone = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description="IANA name of the recipient's time zone; without it the number tells.",
+        examples=["Asia/Yekaterinburg"],
+    ),
+]
+EventType = Literal["message.status", "message.inbound", "batch.finished", "moderation.decided"]
 ScopeName = Literal["messages:write", "messages:read", "moderation", "optouts", "admin"]
 
 
@@ -91,6 +101,43 @@ class Options(Shape, kw_only=True):
     category: Category | None = None
     priority: Priority = Priority.NORMAL
     send_at: Instant | None = None
+    send_at_local: (
+        Annotated[
+            datetime,
+            Meta(
+                tz=False,
+                description="Instead of `send_at`: the time on the clock where each recipient is, "
+                "without an offset. A time the clocks leave out is the next there is, of one that "
+                "comes twice it is the first; where a number may be in several zones it is that "
+                "hour, or later, in all of them.",
+                examples=["2026-11-23T10:00:00"],
+            ),
+        ]
+        | None
+    ) = None
+    timezone: Timezone | None = None
+    on_quiet: (
+        Annotated[
+            OnQuiet,
+            Meta(
+                description="What happens to a message that may not leave at this hour: wait for "
+                "the next opening, be refused, or be accepted and ended at once. Default: the "
+                "account's.",
+            ),
+        ]
+        | None
+    ) = None
+    catch_up: (
+        Annotated[
+            CatchUp,
+            Meta(
+                description="What happens to a message that has a time and misses it by more than "
+                "the account's `catch_up_late`: it is sent late, or skipped. Default: the "
+                "account's.",
+            ),
+        ]
+        | None
+    ) = None
     validity: (
         Annotated[
             timedelta,
@@ -154,6 +201,17 @@ class Recipient(Shape, kw_only=True):
     to: To
     vars: Vars | None = None
     client_ref: ClientRef | None = None
+    timezone: (
+        Annotated[
+            str,
+            Meta(
+                description="IANA name of the time zone; without it the submission's, else the "
+                "number tells.",
+                examples=["Asia/Yekaterinburg"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class BatchRequest(Options, kw_only=True):
