@@ -208,7 +208,7 @@ def read_zones(name: str) -> ZonesFile:
         if not row.zones:
             file.complain(f"{at}.zones", "numbers are somewhere; name a zone")
         for zone in row.zones:
-            problem = zone_problem(zone)
+            problem = zone_problem(zone, spelling=True)
             if problem is not None:
                 file.complain(f"{at}.zones", f"`{zone}`: {problem}")
     return file.checked()

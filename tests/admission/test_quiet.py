@@ -139,7 +139,7 @@ async def test_the_recipients_own_zone_goes_first_then_the_submissions(hours: Ch
 
 async def test_zones_that_do_not_exist(hours: Checks) -> None:
     with pytest.raises(Refused, match="did you mean `Europe/Paris`") as refused:
-        await one(hours, ask(timezone="Europe/Pariss"))
+        await one(hours, ask(timezone="europe/paris"))
     assert (refused.value.reason.code, refused.value.pointer) == ("invalid_timezone", "#/timezone")
     for category in (Category.SERVICE, Category.ADVERTISING):
         draft = await one(hours, ask(category=category), zone="Sales text of somebody\0")
