@@ -313,7 +313,7 @@ async def test_notes_tell_rule_zones_and_opening(hours: Checks) -> None:
     draft = Draft(RUSSIAN)
     draft.notes = []
     await hours.admit(ask(category=Category.SERVICE), [draft])
-    assert [note.rule for note in draft.notes] == ["no quiet hours for category service"]
+    assert "no quiet hours for category service" in [note.rule for note in draft.notes]
 
 
 async def test_nothing_is_counted_of_what_is_not_stored(
