@@ -104,7 +104,6 @@ class App:
         self.registries.tell(Kind.KEYWORD, self.returns.listening.take_rules)
         self.registries.tell(Kind.SENDER, self.returns.listening.take_senders)
         self._keep_hours(self._read_hours(settings))
-        self.returns = Returns(self.store, self.metrics, clock)
         self.taps = Taps(settings, self.metrics, clock)
         self.dispatcher = Dispatcher(
             settings,
@@ -199,7 +198,6 @@ class App:
         self.answering.apply(settings.account)
         await self.returns.apply(settings.carrier, settings.account, settings.policy)
         self._keep_hours(hours)
-        await self.returns.apply(settings.carrier, settings.account)
         await self.events.apply(settings.account)
         await self.mailboxes.apply(settings.account)
         await self.dispatcher.apply(settings)

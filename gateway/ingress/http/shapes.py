@@ -64,7 +64,6 @@ Timezone = Annotated[
         examples=["Asia/Yekaterinburg"],
     ),
 ]
-EventType = Literal["message.status", "message.inbound", "batch.finished", "moderation.decided"]
 ScopeName = Literal["messages:write", "messages:read", "moderation", "optouts", "admin"]
 
 
