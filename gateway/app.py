@@ -137,6 +137,7 @@ class App:
             numbering=self.world.numbering,
             registries=self.registries,
             keywords=self.returns.listening,
+            words=self.words,
             version=VERSION,
         )
         self.ops = OpsServer(

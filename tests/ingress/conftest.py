@@ -11,9 +11,11 @@ import pytest
 
 from config.settings import Account, Http, Key, Route, Scope, Settings, StoreSettings, Webhooks
 from gateway.admission import Checks
+from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
 from gateway.admission.registered import Registered
 from gateway.admission.uploads import Uploads
+from gateway.admission.word_lists import WordLists
 from gateway.admission.world import World
 from gateway.app import account_rules
 from gateway.dispatch.carrier import CarrierStatus
@@ -107,7 +109,16 @@ class Rig:
         self.store = SqliteStore(self.settings.store, 0, self.metrics, self.clock, strict=True)
         routing = RoutingTable(self.settings.route)
         registered = Registered()
-        self.world = World(numbering, routing, self.store, people=self.store, registered=registered)
+        self.words = WordLists(self.store, self.metrics)
+        self.store.on_registry(self.words.changed)
+        self.world = World(
+            numbering,
+            routing,
+            self.store,
+            people=self.store,
+            registered=registered,
+            moderation=Moderation(self.words, self.store),
+        )
         self.admission = Checks(self.world)
         self.registries = Registries(self.store, self.metrics)
         self.registries.tell(Kind.SENDER, registered.take_senders)
@@ -128,6 +139,7 @@ class Rig:
             numbering=numbering,
             registries=self.registries,
             keywords=self.returns.listening,
+            words=self.words,
             version="1.2.3",
         )
 
@@ -136,11 +148,13 @@ class Rig:
         await self.store.open(lambda carrier, category: OnUnknown.RESEND, self.clock())
         await self.registries.start()
         await self.returns.apply((), self.settings.account)
+        await self.words.apply(self.settings.policy)
         await self.api.start()
 
     async def stop(self) -> None:
         await self.api.stop(1.0)
         await self.registries.stop()
+        await self.words.stop()
         await self.store.close()
 
     def client(self, key: str | None = KEY) -> Client:

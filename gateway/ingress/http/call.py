@@ -63,6 +63,7 @@ class Service:
         "uploading",
         "uploads",
         "webhooks",
+        "words",
     )
 
     def __init__(
@@ -78,6 +79,7 @@ class Service:
         numbering: ports.Numbering,
         registries: ports.Registries,
         keywords: ports.Keywords,
+        words: ports.StopWords,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -90,6 +92,7 @@ class Service:
         self.numbering = numbering
         self.registries = registries
         self.keywords = keywords
+        self.words = words
         self.gathering = Gathering(store, clock)
         self.tally = Tally()
         self.buffered = 0
@@ -308,6 +311,7 @@ _THINGS: Final = {
     "bat": "batch",
     "whk": "webhook",
     "key": "key",
+    "stopwords": "stop-word list",
     "itm": "item",
     "sender": "registered sender",
     "keyword": "keyword",

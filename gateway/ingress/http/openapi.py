@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.ingress.http import answers
-from gateway.ingress.http.call import Answer, Call
+from gateway.ingress.http.call import JSON, Answer, Call
 from gateway.ingress.http.problem import CONTENT_TYPE, STATUSES, TITLES, ProblemDetails
 from gateway.ingress.http.route import Route
 
@@ -24,6 +24,7 @@ _IN_PATH: Final = {
     "whk": "Endpoint id, `whk_` and 13 characters.",
     "number": "A number in international form, its plus escaped or left out.",
     "key": "Key id, `key_` and 13 characters.",
+    "stopwords": "The list's name.",
     "itm": "Item id, `itm_` and 13 characters.",
     "sender": "The entry's name.",
     "keyword": "The keyword's name.",
@@ -122,7 +123,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _body(route: Route, media: str) -> dict[str, Any]:
-    if route.request is not None:
+    if route.request is not None and media == JSON:
         one = _ref(route.request)
         if not route.many:
             return one
@@ -190,6 +191,8 @@ def _responses(route: Route) -> Iterable[tuple[int, dict[str, Any]]]:
             content[route.plain or "application/json"] = {"schema": _ref(kind)}
         if route.lines:
             content[NDJSON] = {"schema": _ref(route.lines)}
+        for media in route.exports:
+            content[media] = {"schema": {"type": "string"}}
         response: dict[str, Any] = {
             "description": HTTPStatus(status).phrase,
             "headers": _headers(route),

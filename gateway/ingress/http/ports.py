@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
+from config.settings import Account
 from gateway.draft import SeenNumbers
+from gateway.policy.stopwords.lists import StopList
+from gateway.policy.stopwords.matcher import Hit
 from gateway.store.keywords import Meaning
 
 Clock = Callable[[], int]
@@ -56,6 +59,42 @@ class Keywords(Protocol):
 
     def everybodys(self, account: str, text: str) -> str | None:
         """What a text means whatever rules an account has (`stop`); None if rules decide."""
+
+
+class Listed(Protocol):
+    """A stop-word list in force."""
+
+    @property
+    def account(self) -> str:
+        """Whose it is; `registry.EVERYBODY` for all."""
+        ...
+
+    @property
+    def from_file(self) -> bool:
+        """Whether the configuration names it."""
+        ...
+
+    @property
+    def words(self) -> StopList: ...
+
+
+class StopWords(Protocol):
+    """The stop-word lists in force."""
+
+    def of(self, account: str) -> Sequence[Listed]:
+        """Lists there are for an account: its own and everybody's."""
+        ...
+
+    def finder(self, account: Account) -> Callable[[str], tuple[Hit, ...]]:
+        """What finds the entries a text of the account has."""
+        ...
+
+    def in_sender(self, account: Account, sender: str) -> tuple[Hit, ...]:
+        """What a sender of the account has."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait, within limits, until every change committed so far is in force."""
         ...
 
 

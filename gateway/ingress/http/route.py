@@ -56,6 +56,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Structs of the lines, for routes that also answer NDJSON."""
     plain: str | None = None
     """Media type of the answer where it is not made of a struct."""
+    exports: tuple[str, ...] = ()
+    """Other media types the answer may have, for whoever accepts them."""
     parameters: tuple[Parameter, ...] = ()
     conflicts: bool = False
     """Whether the state of things can forbid it (409)."""

@@ -30,6 +30,7 @@ from gateway.ingress.http.routes_keywords import KEYWORDS
 from gateway.ingress.http.routes_moderation import MODERATION_ROUTES
 from gateway.ingress.http.routes_people import PEOPLE
 from gateway.ingress.http.routes_registries import REGISTRIES
+from gateway.ingress.http.routes_stopwords import STOPWORDS
 from gateway.model import STATUS_NAMES
 
 _TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
@@ -359,6 +360,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *MODERATION_ROUTES,
     *KEYWORDS,
     *REGISTRIES,
+    *STOPWORDS,
     Route(
         method="GET",
         path="/v1/carriers",

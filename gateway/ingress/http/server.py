@@ -102,6 +102,7 @@ class HttpApi:
         numbering: ports.Numbering,
         registries: ports.Registries,
         keywords: ports.Keywords,
+        words: ports.StopWords,
         version: str = "0",
         routes: Sequence[Route] = ROUTES,
     ) -> None:
@@ -121,6 +122,7 @@ class HttpApi:
             numbering,
             registries,
             keywords,
+            words,
         )
         self._service.document = msgspec.json.encode(document(routes, version))
         self._claims = Claims()

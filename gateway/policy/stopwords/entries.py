@@ -64,6 +64,8 @@ def pattern(entry: str) -> Pattern:
         raise EntryError("it is empty; remove it")
     if len(entry) > LONGEST:
         raise EntryError(f"{len(entry)} characters; an entry has at most {LONGEST}")
+    if not entry.isprintable():
+        raise EntryError("it has a control or invisible character; remove it")
     stem = entry.endswith(STAR)
     body = entry[:-1] if stem else entry
     if STAR in body:
