@@ -11,7 +11,7 @@ from workbench import DAY, HOUR, SECOND, START, Bench
 
 from gateway.metrics import MODERATION_CARRIED
 from gateway.model import BatchState, Status
-from gateway.store.messages import Content, OptOut, Replacement
+from gateway.store.messages import Content, Opening, OptOut, Replacement
 from gateway.store.moderation import Claimed
 from gateway.store.sqlite import carrying
 
@@ -248,3 +248,15 @@ async def test_codes_come_between_the_steps_of_a_large_release(bench: Bench):
     assert longest <= 9  # "s s s ": no code waited for more than a few steps
     bench.check()
     assert item_of(bench)
+
+
+async def test_released_after_its_window_closed_it_waits_for_the_next(bench: Bench):
+    (one,) = await held(bench, 1, closes=START + HOUR)
+    morning = START + 12 * HOUR
+    bench.store.on_closed(lambda closed, now: [Opening(morning, morning + HOUR) for _ in closed])
+    bench.now += 2 * HOUR
+    await decide(bench)
+    await carry_out(bench)
+    assert await bench.lease() == []
+    bench.now = morning
+    assert [m.id for m in await bench.lease()] == [one]
