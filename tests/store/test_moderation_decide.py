@@ -9,6 +9,7 @@ from workbench import DAY, HOUR, SECOND, START, Bench
 
 from gateway.ids import encode
 from gateway.metrics import MODERATION_DECISIONS, MODERATION_SECONDS
+from gateway.store.ledgers import AccountRules
 from gateway.store.moderation import Claimed, Decision, ItemState
 from gateway.store.sqlite import judging
 
@@ -150,6 +151,20 @@ async def test_a_list_of_decisions(bench: Bench):
     assert len(bench.events("moderation.decided")) == 250
     assert bench.sql("SELECT count(*) FROM audit") == [(250,)]
     assert {a: w.items for a, w in bench.store.items_waiting().items()} == {"shop": 0, "other": 1}
+
+
+async def test_texts_stay_no_longer_than_their_account_says(bench: Bench):
+    bench.store.rule_accounts({"shop": AccountRules(keep_text=3600.0), "other": AccountRules()})
+    for account in ("shop", "other"):
+        await held(bench, 1, account=account)
+        await decide(bench, account=account)
+    await bench.store.carry_out(bench.now)
+    bench.now += HOUR
+    await bench.maintain()
+    assert [row[0] for row in items(bench)] == ["hello", "hello"]
+    bench.now += HOUR
+    await bench.maintain()
+    assert [row[0] for row in items(bench)] == ["", "hello"]
 
 
 async def test_old_texts_are_taken_and_old_items_forgotten(bench: Bench):

@@ -76,6 +76,7 @@ ERASE: Final = """
 UPDATE items SET json = json_set(json, '$.text', ''), erased = 1 WHERE id IN (
     SELECT id FROM items INDEXED BY items_texts
     WHERE erased = 0 AND id < ?1 AND (state = 'waiting' OR decided_at < ?2)
+    AND (?4 IS NULL OR account = ?4)
     AND NOT EXISTS (SELECT 1 FROM held WHERE item = items.id) ORDER BY id LIMIT ?3
 )
 """
@@ -216,17 +217,29 @@ def prune(transaction: Transaction, memory: Memory, now: int) -> bool:
         transaction.connection.execute(USED, (now, pack(list(used))))
         transaction.on_rollback(lambda: queue.use(used))
     before = now - int(memory.settings.keep_messages * MICROS)
-    return _sweep(transaction, memory, PRUNE, before, "items")
+    return _sweep(transaction, memory, "items", PRUNE, before)
 
 
 def erase(transaction: Transaction, memory: Memory, now: int) -> bool:
     """One step: take the texts of old items; the decisions on them stay. True if more may be."""
-    before = now - int(memory.settings.keep_text * MICROS)
-    return _sweep(transaction, memory, ERASE, before, "item texts")
+    most = float(memory.settings.keep_text)
+    ages: list[tuple[float, int | None]] = [(most, None)]
+    for name, rules in memory.rules.items():
+        account = memory.names.known(ACCOUNT, name)
+        if account is not None and rules.keep_text is not None and rules.keep_text < most:
+            ages.append((rules.keep_text, account))
+    more = [
+        _sweep(transaction, memory, "item texts", ERASE, now - int(age * MICROS), account)
+        for age, account in ages
+    ]
+    return any(more)
 
 
-def _sweep(transaction: Transaction, memory: Memory, sql: str, before: int, what: str) -> bool:
-    swept = transaction.connection.execute(sql, (first_id_at(before), before, STEP)).rowcount
+def _sweep(
+    transaction: Transaction, memory: Memory, what: str, sql: str, before: int, *more: int | None
+) -> bool:
+    values = (first_id_at(before), before, STEP, *more)
+    swept = transaction.connection.execute(sql, values).rowcount
     if swept:
         transaction.after_commit(lambda: memory.metrics.count(PRUNED, swept, what))
     return swept == STEP
