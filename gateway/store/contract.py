@@ -16,7 +16,7 @@ from typing import Protocol
 
 from gateway.model import BatchState, OnUnknown
 from gateway.store.keywords import Hear
-from gateway.store.ledgers import ConsentStore, FailureStore, OptOutStore
+from gateway.store.ledgers import ConsentStore, FailureStore, OptOutStore, SubjectStore
 from gateway.store.messages import (
     Demand,
     InboundMessage,
@@ -57,6 +57,7 @@ class Store(
     RegistryStore,
     ConsentStore,
     FailureStore,
+    SubjectStore,
     ModerationStore,
     RatesStore,
     Protocol,

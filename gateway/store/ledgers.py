@@ -233,7 +233,7 @@ class SubjectStore(Protocol):
 
     async def excluded(self, account: str, number: int) -> list[Excluded]:
         """Recipients of campaigns that could not be served and may be this number: they are kept
-        as they were written, so those that end like it count."""
+        as they were written, so those whose last eight digits are the same count."""
 
     async def erase(self, account: str, number: int, actor: str, now: int) -> Erased:
         """Remove what is kept of a number; what waits for it is cancelled first, with an event.

@@ -35,6 +35,7 @@ from gateway.store.sqlite import (
     retention,
     rows,
     settle,
+    subjects,
     told,
     transitions,
 )
@@ -44,7 +45,7 @@ MODULES = (
     accept, batches, carrying, consents, contents, correlation, expire, failures, forgetting,
     judging, lease, memory, moderation, moderation_queue, number_index, opt_outs, opt_outs_cancel,
     opt_outs_erase, opt_outs_memory, opt_outs_views, own_retention, receive, recover, replace,
-    retention, rows, settle, told, transitions,
+    retention, rows, settle, subjects, told, transitions,
 )  # fmt: skip
 
 

@@ -82,7 +82,8 @@ class PartOut(msgspec.Struct):
 
 
 class MessageOut(msgspec.Struct):
-    """A message as it stands. `text` is empty once retention has removed it."""
+    """A message as it stands. `to` is empty once its recipient was erased. `text` is empty once
+    retention has removed it."""
 
     id: str
     status: StatusName

@@ -6,11 +6,11 @@ In: nothing. Out: types, as in `answers`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from gateway.ingress.http.answers import ReasonOut
+from gateway.ingress.http.answers import InboundOut, IneligibleOut, MessageOut, ReasonOut
 
 ConsentName = Literal["granted", "denied", "unknown"]
 
@@ -72,3 +72,56 @@ class SuppressionLifted(msgspec.Struct):
 
     number: str
     lifted: bool
+
+
+class SubjectOut(msgspec.Struct):
+    """The first line of an export."""
+
+    number: str
+    exported_at: datetime
+    failures: int
+    """Permanent failures in a row."""
+    failed_at: datetime | None
+    suppressed: bool
+
+
+class SubjectOptOut(msgspec.Struct):
+    """A refusal; `removed_at` tells when it was taken back."""
+
+    sender: str
+    category: str
+    at: datetime
+    source: str
+    proof: dict[str, Any]
+    removed_at: datetime | None
+
+
+class SubjectLine(msgspec.Struct, omit_defaults=True):
+    """One thing kept of a number: `kind` names the field that has it."""
+
+    kind: Literal["subject", "opt_out", "consent", "message", "reply", "ineligible"]
+    subject: SubjectOut | None = None
+    opt_out: SubjectOptOut | None = None
+    consent: ConsentOut | None = None
+    message: MessageOut | None = None
+    reply: InboundOut | None = None
+    ineligible: IneligibleOut | None = None
+    """Its place in the recipients of `batch_id` that could not be served."""
+    batch_id: str | None = None
+
+
+class SubjectErased(msgspec.Struct):
+    """What an erasure took away."""
+
+    messages: int
+    """Messages whose number, text, values and reference are gone; they are listed without."""
+    canceled: int
+    """Those of them that had not left."""
+    under_way: int
+    """Messages that have left: they are erased as soon as their fate is known."""
+    replies: int
+    ineligible: int
+    """Places in batches' lists of recipients that could not be served."""
+    consents: int
+    opt_outs_kept: int
+    """Refusals kept as keyed hashes: they still stop messages."""

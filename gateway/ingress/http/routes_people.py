@@ -1,4 +1,4 @@
-"""The rows of the route table that concern people: consents, numbers.
+"""The rows of the route table that concern people: consents, numbers, what is kept of somebody.
 
 In: handlers, shapes, answers. Out: `PEOPLE`, which `routes.ROUTES` splices in.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.ingress.http import answers_people as a
-from gateway.ingress.http import numbers, people
+from gateway.ingress.http import numbers, people, subjects
 from gateway.ingress.http.parameters import CURSOR, LIMIT, OPTOUTS, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
 from gateway.ingress.http.shapes_people import MOST, ConsentRequest, ValidateRequest
@@ -71,5 +71,33 @@ PEOPLE: Final[tuple[Route, ...]] = (
         scope=OPTOUTS,
         item="number",
         responses={200: a.SuppressionLifted},
+    ),
+    Route(
+        method="GET",
+        path="/v1/subjects/{id}",
+        handler=subjects.export,
+        summary="Export what is kept of a number",
+        description="One stream, a JSON object a line: the number and its failures, opt-outs, "
+        "consents, messages, replies, and where it could not be served. It is in the audit trail.",
+        tag=TAG,
+        scope=OPTOUTS,
+        item="number",
+        responses={200: a.SubjectLine},
+        plain=subjects.NDJSON,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/subjects/{id}",
+        handler=subjects.erase,
+        summary="Erase what is kept of a number",
+        description="What has not left is cancelled, each with its event. Messages lose number, "
+        "text, values, reference and metadata; replies and consents go. Opt-outs stay as keyed "
+        "hashes and still stop messages. What has left already is erased when its fate is known. "
+        "The event log (and so the deliveries of webhooks that wait) keeps what it told until its "
+        "own time is over. It is in the audit trail. Twice is no error.",
+        tag=TAG,
+        scope=OPTOUTS,
+        item="number",
+        responses={200: a.SubjectErased},
     ),
 )

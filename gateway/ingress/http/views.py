@@ -84,7 +84,7 @@ def message_out(view: c.MessageView) -> a.MessageOut:
         ids.encode("msg", view.id),
         _statuses[view.status],
         view.sender,
-        f"+{view.number}",
+        f"+{view.number}" if view.number else "",
         text,
         view.category,
         view.parts,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.store.ledgers import OptOutView
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import Names
 from gateway.store.sqlite.writer import Reader, Writer
@@ -25,3 +26,10 @@ class Calls:
     def new_ids(self, count: int, now: int) -> list[int]:
         """See the contract."""
         raise NotImplementedError  # the store's own
+
+    async def opt_outs(
+        self, account: str, limit: int, since: int = 0, *, number: int | None = None,
+        removed: bool = False,
+    ) -> list[OptOutView]:  # fmt: skip
+        """See the contract."""
+        raise NotImplementedError  # `OptOutCalls`'

@@ -26,6 +26,7 @@ from gateway.store.sqlite import (
     log_retention,
     number_index,
     registry,
+    subjects,
 )
 from gateway.store.sqlite.correlation import RECENT
 from gateway.store.sqlite.memory import MICROS, Memory
@@ -54,6 +55,8 @@ class Maintenance:
         self._new_ids = new_ids
         self._first = 0
         """The task to begin with: where the last step ran out of time."""
+        self._erased_to = 0
+        """How far the walk over messages that wait for their erasure has come."""
         kept = Retention(memory)
         self._tasks = [
             _Task(lambda t, now: batches.end_canceled(t, memory, now), 0),
@@ -76,6 +79,7 @@ class Maintenance:
             _Task(self._audit, RETENTION_PERIOD),
             _Task(lambda t, now: judging.erase(t, memory, now), RETENTION_PERIOD),
             _Task(lambda t, now: judging.prune(t, memory, now), RETENTION_PERIOD),
+            _Task(self._erasing, MICROS),
             _Task(self._failures, RETENTION_PERIOD),
             _Task(OwnRetention(memory).step, RETENTION_PERIOD),
             _Task(self._keywords, RETENTION_PERIOD),
@@ -151,6 +155,15 @@ class Maintenance:
     def _audit(self, transaction: Transaction, now: int) -> bool:
         before = now - int(self._memory.keep_audit * MICROS)
         return registry.prune(transaction.connection, before)
+
+    def _erasing(self, transaction: Transaction, now: int) -> bool:
+        stand, more = subjects.finish(transaction, self._memory, self._erased_to, now)
+
+        def committed() -> None:
+            self._erased_to = stand
+
+        transaction.after_commit(committed)
+        return more
 
     def _failures(self, transaction: Transaction, now: int) -> bool:
         before = now - int(self._memory.settings.keep_messages * MICROS)
