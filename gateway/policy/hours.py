@@ -51,6 +51,9 @@ class Hours:
         ]
         """By day of the week: seconds after its midnight."""
         self._holidays = rule.holidays
+        if rule.holidays is not None:
+            # A country's calendar takes 150 ms to import, which no message shall wait for.
+            _holidays_of(rule.holidays.country, rule.holidays.subdivision, _EPOCH.year)
         week = [
             (day * DAY + start, day * DAY + end)
             for day in range(-1, 7)  # the day before: its window may run into the first

@@ -129,6 +129,8 @@ async def test_uploads_keep_the_batchs_options_and_have_zones_of_their_own(
             on_quiet="reject",
         ),
     )
+    view = (await client.get(f"/v1/batches/{made.json['id']}")).json
+    assert (view["send_at"], view["send_at_local"]) == (None, "2026-11-20T10:00:00")
     path = f"/v1/batches/{made.json['id']}/recipients"
     lines = (
         '{"to":"+33612345678"}\n'

@@ -153,6 +153,7 @@ class BatchOut(msgspec.Struct):
     statuses: dict[StatusName, int]
     metadata: dict[str, str] | None
     send_at: datetime | None
+    send_at_local: str | None
     created_at: datetime
     updated_at: datetime
 

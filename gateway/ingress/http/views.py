@@ -135,6 +135,7 @@ def batch_out(view: c.BatchView) -> a.BatchOut:
         _named(view.counts),
         view.content.metadata,
         maybe_instant(view.options.get("send_at")),
+        view.options.get("send_at_local"),
         instant(view.created),
         instant(view.updated),
     )
