@@ -98,6 +98,7 @@ class App:
         )
         self.registries = Registries(self.store, self.metrics)
         self.registries.tell(Kind.SENDER, registered.take_senders)
+        self.registries.tell(Kind.TEMPLATE, registered.take_templates)
         self._moderate(settings)
         self.answering = Answering(self.store, Checks(self.world, ANSWER), self.metrics, clock)
         self.returns = Returns(self.store, self.metrics, clock, self.answering.put)

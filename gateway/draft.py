@@ -31,6 +31,7 @@ class Ask:
         "answer",
         "batch",
         "catch_up",
+        "categorised",
         "category",
         "default_region",
         "discard_text",
@@ -39,6 +40,7 @@ class Ask:
         "esme",
         "max_parts",
         "metadata",
+        "named",
         "now",
         "on_quiet",
         "priority",
@@ -91,6 +93,8 @@ class Ask:
         self.now = now
         self.sender = sender if sender is not None else account.default_sender
         self.category = category or Category(account.default_category)
+        self.categorised = category is not None
+        """Whether the caller said so."""
         self.priority = priority
         self.send_at = send_at
         self.validity = validity
@@ -110,7 +114,9 @@ class Ask:
         self.raw = raw
         """The customer's own parts, sent as they are; `text` is what they say, "" if it is none."""
         self.template = template
-        """Name of the template it is made from, as the caller says."""
+        """Name of the template it is made from: as the caller says, or as was found."""
+        self.named = template is not None
+        """Whether the caller says so: then every text has to be made from it."""
         self.timezone = timezone
         """Time zone of recipients that have none of their own."""
         self.on_quiet: OnQuiet = on_quiet or account.on_quiet
@@ -288,6 +294,11 @@ class SeenNumbers(Protocol):
 
 class Admission(Protocol):
     """The ordered checks, as an ingress sees them."""
+
+    def apart(self, account: str) -> bool:
+        """Whether the text decides what a message of the account is: then messages that were
+        submitted one by one must not share an `Ask`."""
+        ...
 
     async def admit(self, ask: Ask, drafts: list[Draft]) -> list[Draft]:
         """Run every check over the list; returns the drafts that passed, in order.

@@ -25,17 +25,21 @@ from gateway.admission import (
     sender,
     sender_country,
     suppressed,
+    template,
+    template_match,
 )
 from gateway.admission.explain import explain
 from gateway.admission.world import Check, World
 from gateway.draft import Ask, Draft, Step
 
 ORDER: Final[tuple[Check, ...]] = (
+    template.check,
     sender.check,
     schedule.check,
     number.check,
     country.check,
     sender_country.check,
+    template_match.check,
     local_time.check,
     suppressed.check,
     consent.check,
@@ -71,6 +75,11 @@ class Checks:
     def __init__(self, world: World, order: tuple[Check, ...] = ORDER) -> None:
         self.world = world
         self._order = order
+
+    def apart(self, account: str) -> bool:
+        """See `draft.Admission.apart`."""
+        world = self.world
+        return bool(world.routing.templates_required) or world.registered.templates.concern(account)
 
     async def admit(self, ask: Ask, drafts: list[Draft]) -> list[Draft]:
         """Run the checks; see `draft.Admission.admit`."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from gateway.policy.senders import RegisteredSender, Senders
+from gateway.policy.templates import RegisteredTemplate, Templates
 from gateway.store.registry import Entry
 
 T = TypeVar("T")
@@ -22,17 +23,24 @@ log = logging.getLogger("aldis.admission")
 
 
 class Registered:
-    """Senders that somebody put on record."""
+    """Senders and templates that somebody put on record."""
 
-    __slots__ = ("senders",)
+    __slots__ = ("senders", "templates")
 
     def __init__(self) -> None:
         self.senders = Senders()
+        self.templates = Templates()
 
     def take_senders(self, entries: Sequence[Entry]) -> None:
         """Put another sender registry in place."""
         self.senders = Senders(
             (entry.account, doc) for entry, doc in _read(entries, RegisteredSender)
+        )
+
+    def take_templates(self, entries: Sequence[Entry]) -> None:
+        """Put another template registry in place."""
+        self.templates = Templates(
+            (entry.account, entry.name, doc) for entry, doc in _read(entries, RegisteredTemplate)
         )
 
 

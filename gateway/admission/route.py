@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.admission.world import World, standing
@@ -12,8 +13,25 @@ from gateway.model import Lane, LaneClass, lane_class
 def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     """Write `lane`; refuse numbers no route leads to."""
     speed = lane_class(ask.category, ask.priority)
-    account = ask.account.name
     lanes: dict[str, str] = {}
+    for draft, name in zip(drafts, route_names(ask, drafts, world), strict=True):
+        if name is None:
+            draft.refuse("no_route", "no route serves this number for this account")
+            continue
+        if draft.without:
+            draft.lane = _lane_without(draft, name, speed, world)
+            continue
+        lane = lanes.get(name)
+        if lane is None:
+            lane = lanes[name] = str(Lane(name, speed))
+        draft.lane = lane
+    return standing(drafts)
+
+
+def route_names(ask: Ask, drafts: Sequence[Draft], world: World) -> list[str | None]:
+    """The route of each recipient; None where none leads to the number."""
+    account = ask.account.name
+    names: list[str | None] = []
     # Recipients of one country share their candidates; most routes have no prefix at all.
     by_country: dict[str | None, tuple[int, list[tuple[str, str]]]] = {}
     for draft in drafts:
@@ -32,17 +50,8 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
                 if digits.startswith(prefix):
                     name = route
                     break
-        if name is None:
-            draft.refuse("no_route", "no route serves this number for this account")
-            continue
-        if draft.without:
-            draft.lane = _lane_without(draft, name, speed, world)
-            continue
-        lane = lanes.get(name)
-        if lane is None:
-            lane = lanes[name] = str(Lane(name, speed))
-        draft.lane = lane
-    return standing(drafts)
+        names.append(name)
+    return names
 
 
 def _lane_without(draft: Draft, route: str, speed: LaneClass, world: World) -> str:

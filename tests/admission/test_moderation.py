@@ -20,6 +20,7 @@ from gateway.draft import Ask, Draft
 from gateway.model import Category, Status
 from gateway.policy.stopwords import lists
 from gateway.policy.stopwords.lists import ListDoc, WordClass
+from gateway.policy.templates import Approval, RegisteredTemplate, Templates
 from gateway.routing import RoutingTable
 from gateway.store.messages import RawPart, Text
 from gateway.store.moderation import ItemState
@@ -170,8 +171,14 @@ async def test_the_first_override_that_fits_wins(bench: Bench) -> None:
             ModerationOverride(mode="automatic", senders=("ACME", "BETA")),
         ),
     )
+    approved = RegisteredTemplate(
+        "казино", "transactional", approvals=(Approval("op", "approved"),)
+    )
+    bench.world.registered.templates = Templates([("shop", "code", approved)])
     assert (await bench.one("День", category=Category.TRANSACTIONAL)).status == Status.QUEUED
-    assert (await bench.one("казино", category=Category.TRANSACTIONAL)).status == HELD
+    assert (await bench.one("казино!", category=Category.TRANSACTIONAL)).status == HELD
+    # Whether the caller names the template, or the text is made from it alone.
+    assert (await bench.one("казино", category=Category.TRANSACTIONAL)).status == Status.QUEUED
     free = {"category": Category.TRANSACTIONAL, "template": "code"}
     assert (await bench.one("казино", **free)).status == Status.QUEUED
     assert (await bench.one("казино", sender="BETA")).status == HELD

@@ -124,6 +124,7 @@ class Rig:
         self.registries.tell(Kind.SENDER, registered.take_senders)
         self.returns = Returns(self.store, self.metrics, self.clock)
         self.registries.tell(Kind.KEYWORD, self.returns.listening.take_rules)
+        self.registries.tell(Kind.TEMPLATE, registered.take_templates)
         # Not started: nothing is delivered to the endpoints tests make up.
         self.events = Events(self.store, self.metrics, self.settings.webhooks, self.clock)
         self.carriers = [carrier("op", 1, 2)]

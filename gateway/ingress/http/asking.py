@@ -20,8 +20,14 @@ from gateway.model import Category, Priority
 from gateway.store.records import BatchView
 
 
-def ask_for(call: Call, options: Options, text: str, seen: SeenNumbers | None = None) -> Ask:
+def ask_for(call: Call, options: Options, text: str | None, seen: SeenNumbers | None = None) -> Ask:
     """What all messages of this submission share."""
+    if text is None:
+        if options.template is None:
+            raise field_problem(
+                "missing_field", "#/text", "there must be a field `text`, or `template`"
+            )
+        text = ""
     validity = options.validity
     if options.send_at is not None and options.send_at_local is not None:
         raise field_problem(
@@ -32,6 +38,7 @@ def ask_for(call: Call, options: Options, text: str, seen: SeenNumbers | None = 
         text,
         call.now,
         sender=options.sender,
+        template=options.template,
         category=options.category,
         priority=options.priority,
         send_at=None if options.send_at is None else microseconds(options.send_at),
@@ -65,6 +72,7 @@ def batch_options(ask: Ask) -> dict[str, Any]:
         "timezone": ask.timezone,
         "send_at_local": None if ask.send_at_local is None else ask.send_at_local.isoformat(),
         "catch_up": ask.catch_up,
+        "template": ask.template if ask.named else None,
     }
 
 
@@ -77,6 +85,7 @@ def ask_again(call: Call, batch: BatchView, seen: SeenNumbers) -> Ask:
         content.text,
         call.now,
         sender=content.sender,
+        template=options.get("template"),
         category=Category(content.category),
         priority=Priority(options["priority"]),
         send_at=options["send_at"],

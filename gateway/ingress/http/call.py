@@ -315,6 +315,7 @@ _THINGS: Final = {
     "itm": "item",
     "sender": "registered sender",
     "keyword": "keyword",
+    "template": "template",
 }
 
 

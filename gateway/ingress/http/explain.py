@@ -40,7 +40,7 @@ async def explain(call: Call) -> Answer:
             raise field_problem("invalid_value", "#/id", "`id` stands alone: give it, or a message")
         view = await _stored(call, request.id)
         ask, draft = _again(call, view)
-    elif request.to is None or request.text is None:
+    elif request.to is None or (request.text is None and request.template is None):
         missing = "to" if request.to is None else "text"
         detail = "give a message (`to` and `text`), or the `id` of one"
         raise field_problem("missing_field", f"#/{missing}", detail)

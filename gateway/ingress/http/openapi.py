@@ -28,6 +28,7 @@ _IN_PATH: Final = {
     "itm": "Item id, `itm_` and 13 characters.",
     "sender": "The entry's name.",
     "keyword": "The keyword's name.",
+    "template": "The template's name.",
 }
 
 INTRODUCTION: Final = """\

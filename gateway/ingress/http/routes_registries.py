@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.ingress.http import answers_registries as a
-from gateway.ingress.http import senders
+from gateway.ingress.http import senders, templates
 from gateway.ingress.http import shapes_registries as shapes
 from gateway.ingress.http.parameters import READ, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
@@ -80,6 +80,72 @@ REGISTRIES: Final[tuple[Route, ...]] = (
         scope=WRITE,
         admin=True,
         item="sender",
+        responses={204: None},
+        parameters=(_ACCOUNT,),
+        conflicts=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/templates",
+        handler=templates.listing,
+        summary="List templates",
+        description="The account's and those for all accounts; with the scope `admin` and without "
+        "`account`, everybody's.",
+        tag="Registries",
+        scope=READ,
+        admin=True,
+        responses={200: a.TemplateList},
+        parameters=(
+            _ACCOUNT,
+            Parameter("category", "Only those for this category.", STRING),
+            Parameter("carrier", "Only those this carrier has said something of.", STRING),
+            Parameter(
+                "status",
+                "Only those some carrier (or `carrier`) has said this of.",
+                {"type": "string", "enum": list(senders.STATUSES)},
+            ),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/templates/{id}",
+        handler=templates.get,
+        summary="Get a template",
+        tag="Registries",
+        scope=READ,
+        admin=True,
+        item="template",
+        responses={200: a.TemplateOut},
+        parameters=(_ACCOUNT,),
+    ),
+    Route(
+        method="PUT",
+        path="/v1/templates/{id}",
+        handler=templates.put,
+        summary="Put a template on record",
+        description="Messages name it as `template`. Without the scope `admin` it is a request "
+        "(`pending`) and cannot be used yet; with it, the operators' decisions. One that was "
+        "decided changes with the scope `admin` only.",
+        tag="Registries",
+        scope=WRITE,
+        admin=True,
+        item="template",
+        request=shapes.TemplateRequest,
+        responses={200: a.TemplateOut},
+        parameters=(_ACCOUNT,),
+        takes_body=True,
+        conflicts=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/templates/{id}",
+        handler=templates.delete,
+        summary="Delete a template",
+        description="Messages that were accepted stay as they are.",
+        tag="Registries",
+        scope=WRITE,
+        admin=True,
+        item="template",
         responses={204: None},
         parameters=(_ACCOUNT,),
         conflicts=True,

@@ -97,6 +97,18 @@ class Options(Shape, kw_only=True):
     sender: Annotated[str, Meta(max_length=64, examples=["ACME"])] | None = field(
         name="from", default=None
     )
+    template: (
+        Annotated[
+            str,
+            Meta(
+                max_length=63,
+                description="Name of an approved template (`/v1/templates`) the text is made from. "
+                "It gives the text where there is none, and the category where none is given.",
+                examples=["order-ready"],
+            ),
+        ]
+        | None
+    ) = None
     category: Category | None = None
     priority: Priority = Priority.NORMAL
     send_at: Instant | None = None
@@ -189,7 +201,7 @@ class MessageRequest(Options, kw_only=True):
     """One text to one number."""
 
     to: To
-    text: Text
+    text: Text | None = None
     vars: Vars | None = None
     client_ref: ClientRef | None = None
 
@@ -216,7 +228,7 @@ class Recipient(Shape, kw_only=True):
 class BatchRequest(Options, kw_only=True):
     """A campaign: one text, many recipients."""
 
-    text: Text
+    text: Text | None = None
     recipients: Annotated[list[Recipient], Meta(extra_json_schema={"maxItems": MAX_RECIPIENTS})] = (
         field(default_factory=list)
     )
@@ -227,7 +239,7 @@ class BatchRequest(Options, kw_only=True):
 class EstimateRequest(Options, kw_only=True):
     """The body of a message (`to`) or of a batch (`recipients`)."""
 
-    text: Text
+    text: Text | None = None
     to: To | None = None
     vars: Vars | None = None
     client_ref: ClientRef | None = None

@@ -2,7 +2,8 @@
 
 In: the submits of reads. Out: `Asked`, submissions in the making: messages that differ in
 recipients alone are one; messages of one shape whose texts all differ are one too, with the text as
-a variable; a submit_multi is one. What the fields of a submit forbid is answered here. Knows no
+a variable; a submit_multi is one. Where the text decides what a message is (templates), each is
+one by itself. What the fields of a submit forbid is answered here. Knows no
 store and no admission.
 """
 
@@ -66,10 +67,12 @@ class Asked:
 class Asking:
     """Reads for all logins; remembers what their shapes mean."""
 
-    __slots__ = ("_clock", "_shapes")
+    __slots__ = ("_apart", "_clock", "_shapes")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, apart: Callable[[str], bool]) -> None:
+        """`apart`: see `draft.Admission.apart`."""
         self._clock = clock
+        self._apart = apart
         self._shapes: dict[Login, dict[tuple[Any, ...], Shape]] = {}
 
     def forget(self) -> None:
@@ -184,33 +187,31 @@ class Asking:
             return []
         asked: list[Asked] = []
         varied: list[tuple[str, Origin]] = []
+        alone: list[list[tuple[str, Origin]]] = []
+        apart = self._apart(login.account.name)
         for (payload, as_payload), origins in group.items():
             text = text_of(payload, shape.encoding, shape.esm_class)
+            lists = [[origin] for origin in origins] if apart else [origins]
             if shape.raw:
                 raw = (raw_part(0, shape, payload, as_payload),)
-                ask = self.ask(login, shape, text, now, send_at, validity, raw)
-                asked.append(_asked_of(ask, shape, origins))
-            elif "{{" in text or (len(origins) == 1 and len(group) > 1):
+                for each in lists:
+                    ask = self.ask(login, shape, text, now, send_at, validity, raw)
+                    asked.append(_asked_of(ask, shape, each))
+            elif apart and "{{" in text:
+                alone += [[(text, origin)] for origin in origins]
+            elif "{{" in text or (len(origins) == 1 and len(group) > 1 and not apart):
                 varied += [(text, origin) for origin in origins]
             else:
-                ask = self.ask(login, shape, text, now, send_at, validity)
-                asked.append(_asked_of(ask, shape, origins))
-        if varied:
-            # An empty text is refused for itself, which a variable would hide.
-            empty = [text for text, _ in varied if not text or text.isspace()]
-            for bind, pdu in [origin for text, origin in varied if text in empty]:
-                answers.no(bind, pdu, status_of("empty_text"))
+                for each in lists:
+                    ask = self.ask(login, shape, text, now, send_at, validity)
+                    asked.append(_asked_of(ask, shape, each))
+        for texts in (varied, *alone) if varied else alone:
             ask = self.ask(login, shape, TEXT, now, send_at, validity)
-            ton = shape.dest_addr_ton
-            full = [one for one in varied if one[0] not in empty] if empty else varied
-            drafts = [
-                Draft(recipient(pdu.destination_addr, ton), {"text": text}, None, position)
-                for position, (text, (_, pdu)) in enumerate(full)
-            ]
-            if drafts:
-                asked.append(Asked(ask, drafts, [origin for _, origin in full]))
-        for one in asked:
-            one.replaces = shape.replaces
+            one = _varied(ask, shape, texts, answers)
+            if one is not None:
+                asked.append(one)
+        for each_asked in asked:
+            each_asked.replaces = shape.replaces
         return asked
 
     def _read_multi(
@@ -261,3 +262,20 @@ def _asked_of(ask: Ask, shape: Shape, origins: list[Origin]) -> Asked:
         for position, (_, pdu) in enumerate(origins)
     ]
     return Asked(ask, drafts, origins)
+
+
+def _varied(
+    ask: Ask, shape: Shape, texts: list[tuple[str, Origin]], answers: Answers
+) -> Asked | None:
+    """One submission whose messages say each their own."""
+    # An empty text is refused for itself, which a variable would hide.
+    empty = [text for text, _ in texts if not text or text.isspace()]
+    for bind, pdu in [origin for text, origin in texts if text in empty]:
+        answers.no(bind, pdu, status_of("empty_text"))
+    full = [one for one in texts if one[0] not in empty] if empty else texts
+    ton = shape.dest_addr_ton
+    drafts = [
+        Draft(recipient(pdu.destination_addr, ton), {"text": text}, None, position)
+        for position, (text, (_, pdu)) in enumerate(full)
+    ]
+    return Asked(ask, drafts, [origin for _, origin in full]) if drafts else None

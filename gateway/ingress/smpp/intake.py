@@ -59,7 +59,7 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self.logins = logins
         self.admission = admission
-        self.asking = Asking(clock)
+        self.asking = Asking(clock, admission.apart)
         self._store = store
         self._clock = clock
         self._tally = tally

@@ -23,7 +23,7 @@ from gateway.ingress.smpp.ids import read
 from gateway.ingress.smpp.intake import Intake
 from gateway.ingress.smpp.logins import Login
 from gateway.ingress.smpp.ports import Clock, Store
-from gateway.ingress.smpp.present import replacement_of
+from gateway.ingress.smpp.present import may_replace, replacement_of
 from gateway.ingress.smpp.reading import Key, Shape, recipient
 from gateway.model import FINAL, WAITING, BatchState, Category, Encoding, Status
 from gateway.store.records import BatchView, MessageFilter, MessageView
@@ -202,6 +202,9 @@ class Operations:
             raise PduError("refused", status_of(draft.code or "", draft.pointer))
         if draft.status not in WAITING:  # it would be dropped, which is no content
             raise PduError("refused", status_of(draft.reason or ""))
+        if ask.category.value != found.category or not may_replace(draft):
+            # It would have to go another way than the one it waits in.
+            raise PduError("another template", status_of("template_mismatch", "#/text"))
         (shared,) = self._store.new_ids(1, now)
         replacement = replacement_of(found.id, content(ask, shared), draft)
         with undone_on_error(ask):

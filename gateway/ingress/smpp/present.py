@@ -27,7 +27,7 @@ async def replace_present(
     account, sender = ask.account.name, (ask.sender or "").lstrip("+")
     replaced: list[tuple[Draft, int]] = []
     for draft in drafts:
-        if draft.status not in WAITING:
+        if draft.status not in WAITING or not may_replace(draft):
             continue  # it is to be dropped (quiet hours): what waits is not
         where = MessageFilter(account, number=draft.number, statuses=_STATUSES)
         for view in await store.search(where, _MOST):
@@ -40,6 +40,12 @@ async def replace_present(
                 replaced.append((draft, view.id))
                 break
     return replaced
+
+
+def may_replace(draft: Draft) -> bool:
+    """Whether the text may take another's place: a waiting message keeps its lane, and carriers
+    that have not approved this text might pull from it."""
+    return "template_mismatch" not in draft.without.values()
 
 
 def replacement_of(message: int, made: Content, draft: Draft) -> Replacement:
