@@ -83,7 +83,7 @@ def opening(hours: Hours, zones: tuple[str, ...], now: int) -> Opening | None:
     """The first moment not before `now` at which the windows are open in all `zones`, and when the
     first of them closes; None if there is none in the next five weeks.
 
-    `zones` are names; the answers of a week are remembered, so asking again costs 1 us.
+    `zones` are names. The answers of a week are remembered: the first takes 0.4 ms a zone.
     """
     if hours.always:
         return now, None

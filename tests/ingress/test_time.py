@@ -171,3 +171,31 @@ async def test_a_closed_window_is_reopened_by_the_same_rules(client: Client, rig
     view = (await client.get(f"/v1/messages/{answers[0]['id']}")).json
     assert (view["status"], view["reason"]["code"]) == ("held_quiet", "quiet_hours")
     assert "2026-11-19T07:00:00Z" <= view["send_at_effective"] < "2026-11-19T07:15:00Z"
+
+
+async def test_after_a_downtime_what_may_be_late_is_sent_and_the_rest_is_skipped(
+    client: Client, rig: Rig
+) -> None:
+    rig.clock.now = NIGHT - 12 * 3600 * SECOND
+    soon = {"send_at": "2026-11-18T10:00:00Z", "category": "service"}
+    late = (await client.post("/v1/messages", message(**soon))).json
+    skipped = (await client.post("/v1/messages", message(**soon, catch_up="skip"))).json
+    assert (late["status"], skipped["status"]) == ("scheduled", "scheduled")
+    rig.clock.move(3 * 3600)  # nobody was there
+    (taken,) = (await rig.store.lease([Demand("op", ["main/service"], 10)], rig.clock())).taken
+    assert len(taken) == 1
+    statuses = [
+        (await client.get(f"/v1/messages/{one['id']}")).json["status"] for one in (late, skipped)
+    ]
+    assert statuses == ["sending", "expired"]
+
+
+async def test_a_night_without_the_gateway_ends_in_the_next_window(
+    client: Client, rig: Rig
+) -> None:
+    rig.store.on_closed(partial(reopen, rig.admission.world.quiet))
+    rig.clock.now = NIGHT - 3 * 3600 * SECOND  # seven in the evening
+    await client.post("/v1/messages", message())
+    rig.clock.move(15 * 3600)  # ten in the morning: its window has closed, another is open
+    (taken,) = (await rig.store.lease([Demand("op", ["main/bulk"], 10)], rig.clock())).taken
+    assert len(taken) == 1
