@@ -87,7 +87,7 @@ class Dispatcher:
         self._order = [carrier.name for carrier in settings.carrier]
         self._drain_timeout = settings.gateway.drain_timeout
         self._next: asyncio.TimerHandle | None = None
-        self._next_due = 0
+        self._next_at = 0.0
         self._pumping: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._applying = asyncio.Lock()
@@ -262,13 +262,15 @@ class Dispatcher:
 
     def _look_at(self, due: int) -> None:
         """Look again when the next message becomes due."""
+        loop = asyncio.get_running_loop()
+        # By the loop's clock: UTC may be set, and what was next by it is not next any more.
+        at = loop.time() + max(0.0, (due - self._clock()) / 1_000_000)
         if self._next is not None:
-            if self._next_due <= due:
+            if self._next_at <= at:
                 return
             self._next.cancel()
-        self._next_due = due
-        delay = max(0.0, (due - self._clock()) / 1_000_000)
-        self._next = asyncio.get_running_loop().call_later(delay, self._due)
+        self._next_at = at
+        self._next = loop.call_at(at, self._due)
 
     def _due(self) -> None:
         self._next = None

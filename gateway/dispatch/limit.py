@@ -15,8 +15,8 @@ from gateway.policy.caps import Bookings, Meter
 TICK: Final = 100_000
 """µs to which the moments of a rate are rounded up: a lease for what falls into a tenth of a second
 instead of one for each message."""
-COMMIT: Final = 50_000
-"""µs until what is to be written down is on a slow disk: how long a message waits for that."""
+STORE_AWAY: Final = 500_000
+"""µs a message waits for a store that could not write down what it would use."""
 
 
 class Limit:
@@ -78,7 +78,8 @@ class Limit:
             if pdus > meter.largest or (over and self.fails):
                 return None
             if not over and meter.left(at) < pdus:
-                return at + COMMIT
+                # At once: by the next lease it is written down, and waiting would let others by.
+                return at + STORE_AWAY if meter.failing else at
         bookings = self._bookings.get(urgency)
         throttle = self._throttle
         if bookings is None:

@@ -100,7 +100,7 @@ class Meter:
     `reserving`: whether counts are to outlive the process; without it all of a cap may be used.
     """
 
-    __slots__ = ("_counts", "_known", "_zone", "name", "reserving", "until")
+    __slots__ = ("_counts", "_known", "_zone", "failing", "name", "reserving", "until")
 
     def __init__(
         self,
@@ -116,6 +116,8 @@ class Meter:
         self._known = list(known)
         self._zone = zone_of(zone)
         self._counts = [_Count(period, caps[period]) for period in PERIODS if caps.get(period)]
+        self.failing = False
+        """Whether the last that was to be written down could not be."""
         self.until = 0
         """When the first of its periods ends."""
 
@@ -242,6 +244,7 @@ class Meter:
 
     def confirm(self, written: Iterable[Reservation]) -> None:
         """These are on disk."""
+        self.failing = False
         for each in written:
             for count in self._counts:
                 if count.period == each.period and count.start == each.start:
@@ -249,6 +252,7 @@ class Meter:
 
     def failed(self) -> None:
         """What was asked for could not be written; ask again."""
+        self.failing = True
         for count in self._counts:
             count.asked = count.kept
 

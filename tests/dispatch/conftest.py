@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -34,6 +35,7 @@ from gateway.store.messages import (
     Tlv,
 )
 from gateway.store.rates import Reserved
+from gateway.store.records import MessageFilter
 from gateway.store.sqlite import SqliteStore
 from protocol.pdu import Pdu
 
@@ -75,7 +77,7 @@ def at(time: str) -> int:
     return int(datetime.fromisoformat(time).timestamp() * 1_000_000)
 
 
-NEVER = at("2030-01-01T00:00:00Z")
+NEVER = at("2036-01-01T00:00:00Z")
 """A deadline no clock of these tests reaches."""
 
 
@@ -114,17 +116,18 @@ class WatchedStore(SqliteStore):
         lane: str = "main/bulk",
         category: str = "service",
         parts: int = 1,
-        due: int = 0,
+        due: int = 1,
         deadline: int | None = None,
         account: str = "acme",
         tlvs: tuple[Tlv, ...] = (),
     ) -> list[int]:
-        """Queue one message per number, all of one content; returns their ids."""
+        """Queue one message per number, all of one content; returns their ids. They are long due,
+        whatever the clock of the test says."""
         now = utc_now()
         content, *ids = self.new_ids(len(numbers) + 1, now)
         messages = [
             NewMessage(
-                identifier, number, lane, Status.QUEUED, due or now,
+                identifier, number, lane, Status.QUEUED, due,
                 now + 3_600_000_000 if deadline is None else deadline, parts, Encoding.GSM,
             )
             for identifier, number in zip(ids, numbers, strict=True)
@@ -141,6 +144,11 @@ class WatchedStore(SqliteStore):
     def waiting(self) -> int:
         """Messages in any lane."""
         return sum(depth.waiting for depth in self.depths())
+
+    async def search_statuses(self) -> Counter[int]:
+        """How many messages have which status."""
+        found = await self.search(MessageFilter("acme"), 1000)
+        return Counter(view.status for view in found)
 
     async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
         """Return once `condition` holds; it is looked at after every call of the contract."""
