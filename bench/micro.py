@@ -5,9 +5,11 @@ median of several runs of about 50 ms each; the fastest run would flatter.
 Run: `python -m bench.micro`.
 """
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ from gateway.admission import Checks
 from gateway.admission.numbering import Numbering
 from gateway.admission.world import World
 from gateway.draft import Ask, Draft
+from gateway.policy.stopwords.lists import ListDoc, WordClass, compile_list
+from gateway.policy.stopwords.matcher import Matcher, Search
 from gateway.returns.inbound import inbound_part
 from gateway.routing import RoutingTable
 from gateway.template import compile_template
@@ -212,6 +216,33 @@ class _NoOptOuts:
         return set()
 
 
+def _stop_words() -> Iterator[Case]:
+    """One text against long lists, nothing found, no memory of texts; the words are made of
+    syllables, so that they begin like words of the text."""
+    syllables = (
+        "ка", "зи", "но", "кре", "дит", "ма", "ра", "ту", "ло", "ве",
+        "пи", "са", "ста", "вка", "бан", "ко", "ри", "жу", "ми", "ле",
+    )  # fmt: skip
+    made = itertools.islice(itertools.product(syllables, repeat=4), 100_000, 140_000, 2)
+    group = WordClass(name="any", entries=["".join(word) for word in made])
+    words = compile_list("bench", "1", ListDoc(language="ru", classes=[group]))
+    search = Search([words])
+    text = (
+        "Уважаемый клиент, ваш заказ готов к выдаче в пункте на улице Ленина. Ждём вас ежедневно, "
+        "возьмите с собой паспорт. Спасибо, что выбрали нас! Магазин «Ромашка»."
+    )
+    texts = {"letters": text, "with numbers": text.replace("заказ готов", "заказ 15879/2 на 9:30")}
+    for kind, one in texts.items():
+        one = one[:160].ljust(160, "а")
+        yield f"stop-words, 160 characters ({kind}), 20,000 words", partial(search.find, one), 1
+    emoji = text[:159] + "\N{FIRE}"
+    yield "stop-words, 160 characters (an emoji), 20,000 words", partial(search.find, emoji), 1
+    hit = text.replace("Спасибо", group.entries[7])[:160]
+    yield "stop-words, 160 characters (one found), 20,000 words", partial(search.find, hit), 1
+    matcher = Matcher([words])
+    yield "stop-words, a text seen before", partial(matcher.find, text), 1
+
+
 def _admission() -> Iterator[Case]:
     numbering = Numbering()
     checks = Checks(
@@ -269,7 +300,7 @@ def cost(call: Callable[[], object]) -> float:
 def measure() -> dict[str, float]:
     """Name -> microseconds, of every case."""
     figures = {}
-    for group in (_codec, _text, _replies, _session, _admission, micro_smpp.cases):
+    for group in (_codec, _text, _stop_words, _replies, _session, _admission, micro_smpp.cases):
         for name, call, share in group():
             figures[name] = round(cost(call) / share * 1e6, 3)
     return figures

@@ -28,7 +28,7 @@ from gateway.store.registry import EVERYBODY, Entry, Kind
 
 RETRY: Final = 5.0
 """Seconds until lists are read again from a store that could not be asked."""
-PATIENCE: Final = 30.0
+PATIENCE: Final = 10.0
 """Seconds `settled` waits: compiling the longest list there may be takes two on a busy machine."""
 
 log = logging.getLogger("aldis.admission")
@@ -77,6 +77,7 @@ class WordLists:
         self._now = _InForce((), _NONE, {}, {})
         self._changed = False
         self._reading: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
         self._told: set[tuple[str, str]] = set()
 
     # --- changes
@@ -121,11 +122,13 @@ class WordLists:
                     self._metrics.count(m.TASK_ERRORS, 1, "stopwords")
 
     async def _read(self) -> None:
-        entries = [] if self._registry is None else await self._registry.entries(Kind.STOPWORDS)
-        found, kept = await asyncio.to_thread(self._compile, entries, self._files)
-        self._compiled = kept
-        self._now = found
-        self._tell(found.listed)
+        # Of two readings beside each other the older could be the last to arrive.
+        async with self._one_at_a_time:
+            entries = [] if self._registry is None else await self._registry.entries(Kind.STOPWORDS)
+            found, kept = await asyncio.to_thread(self._compile, entries, self._files)
+            self._compiled = kept
+            self._now = found
+            self._tell(found.listed)
 
     def _compile(
         self, entries: Sequence[Entry], files: Sequence[StopList]

@@ -52,10 +52,12 @@ allow_private = true
 max_wait = "50ms"
 [[account]]
 name = "shop"
-keys = [{{ value = "{KEY}", scopes = ["messages:write", "messages:read", "optouts", "admin"] }}]
 webhooks = [{{ url = "{self.sink.url}", secret = "{SECRET}" }}]
 inbound_numbers = ["2020"]
 quiet_hours = "none"  # tests run at any hour
+[[account.keys]]
+value = "{KEY}"
+scopes = ["messages:write", "messages:read", "moderation", "optouts", "admin"]
 [[carrier]]
 name = "north"
 hosts = ["127.0.0.1:{self.north.port}"]

@@ -18,6 +18,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import compress
 from typing import Any, Final
 
@@ -242,6 +243,7 @@ def _octets() -> tuple[bytes, bytes, bytes, tuple[tuple[bytes, bytes], ...]]:
     return bytes(invisible), bytes(folds), bytes(kinds), tuple(readings)
 
 
+_SCRIPT: Final = "".join([_SCRIPTS[ord(one)] or " " for one in _FREQUENT]).ljust(256).encode()
 _UNSEEN, _FOLDS, _KINDS, _READ = _octets()
 _SHOWN: Final = tuple(bytes(chr(octet) not in gaps for octet in range(256)) for gaps in GAPS)
 """Octets of folded text -> whether they are letters, by reading."""
@@ -252,14 +254,21 @@ _SHOWS: Final = {ord(_FOLDED[ord(one)]): one for one in _FREQUENT if _FOLDED[ord
 """A frequent character for each that characters fold to."""
 
 
+@lru_cache(maxsize=4_096)
+def _shown_as(rare: str) -> str | None:
+    """Frequent characters that look like rare ones (an emoji, Greek, full-width letters); None if
+    no frequent ones do. A gateway sees a few hundred such runs again and again."""
+    folded = rare.translate(_FOLDED).translate(_SHOWS)
+    return folded if _ALL_FREQUENT(folded) else None
+
+
 def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Frequent characters that look like rare ones (an emoji, Greek, full-width letters)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    folded = error.object[error.start : error.end].translate(_FOLDED).translate(_SHOWS)
-    if not folded.isascii() and not _ALL_FREQUENT(folded):
+    shown = _shown_as(error.object[error.start : error.end])
+    if shown is None:
         raise error
-    return folded, error.end
+    return shown, error.end
 
 
 _ALL_FREQUENT: Final = re.compile(f"[{re.escape(_FREQUENT)}]*").fullmatch
@@ -313,7 +322,11 @@ def places(folded: str, reading: int) -> list[int]:
 def scripts(text: str) -> str:
     """For each character of `fold(text)` the script it is written in: `L`atin, `C`yrillic, `G`reek,
     or a space."""
-    return text.translate(_SCRIPTS)
+    try:
+        octets: bytes = _encode(text, "strict", _CHARMAP)[0]
+    except UnicodeEncodeError:
+        return text.translate(_SCRIPTS)
+    return octets.translate(_SCRIPT, _UNSEEN).decode("latin-1")
 
 
 def read(folded: str, reading: int) -> str:

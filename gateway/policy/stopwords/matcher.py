@@ -39,6 +39,9 @@ from gateway.policy.stopwords.lists import StopList
 
 REMEMBERED: Final = 8_192
 """Texts whose hits are kept: as many as admission remembers the parts of (`encode.measure`)."""
+LONGEST: Final = 1_000
+"""Characters of texts whose hits are kept: texts longer than 6 parts are few, and 8,192 of the
+longest would be 600 MB."""
 _CODE: Final = 5
 """Letters from which a word that touches digits is a word: `casino777`, but not `A3LSD9`."""
 _NUMERIC: Final = DIGITS + SYMBOLS
@@ -79,15 +82,16 @@ class _Sought(NamedTuple):
 class Matcher:
     """Lists of one owner, compiled."""
 
-    __slots__ = ("_find", "lists")
+    __slots__ = ("_find", "_search", "lists")
 
     def __init__(self, lists: Sequence[StopList], *, own: bool = False) -> None:
         self.lists = tuple(lists)
-        self._find = lru_cache(maxsize=REMEMBERED)(_Search(lists, own).find)
+        self._search = Search(lists, own)
+        self._find = lru_cache(maxsize=REMEMBERED)(self._search.find)
 
     def find(self, text: str) -> tuple[Hit, ...]:
         """What a text has, each entry once."""
-        return self._find(text, False)
+        return (self._find if len(text) <= LONGEST else self._search.find)(text, False)
 
     def find_in_sender(self, sender: str) -> tuple[Hit, ...]:
         """What a sender has. Operators take senders in ASCII only, so that one in Latin letters may
@@ -95,12 +99,12 @@ class Matcher:
         return self._find(sender, True)
 
 
-class _Search:
+class Search:
     """The automaton, and what its finds stand for."""
 
     __slots__ = ("_automaton", "_sought")
 
-    def __init__(self, lists: Sequence[StopList], own: bool) -> None:
+    def __init__(self, lists: Sequence[StopList], own: bool = False) -> None:
         self._sought: list[list[_Sought]] = []
         self._automaton: Any = ahocorasick.Automaton(ahocorasick.STORE_INTS)
         known: dict[str, int] = {}
@@ -114,7 +118,7 @@ class _Search:
                 self._sought[place].append(sought)
         self._automaton.make_automaton()
 
-    def find(self, text: str, foreign: bool) -> tuple[Hit, ...]:
+    def find(self, text: str, foreign: bool = False) -> tuple[Hit, ...]:
         """See `Matcher`; `foreign`: a word wholly in another alphabet counts in any case."""
         if not self._sought:
             return ()
