@@ -82,6 +82,12 @@ async def test_one_word_for_a_campaign_and_a_kill_before_it_is_carried_out(rig: 
         "moderation.approve", "moderation.reject", "moderation.list",
     ]  # fmt: skip
     assert trail[0]["actor"].endswith("/ann")
+
+    async def told() -> bool:
+        name = "aldis_webhook_events_total"
+        return await rig.metric(name, 'type="moderation.decided"') == 2
+
+    await rig.until(told)
     # The decision holds for what comes later with the same text.
     later = await rig.post("+79161888888", "К.Р.Е.Д.И.Т за час", category="service")
     assert later["status"] == "queued"
