@@ -104,3 +104,12 @@ async def test_validity_may_stand_still_while_held(bench: Bench):
     await bench.maintain()
     assert bench.statuses()["expired"] == 2  # nobody waits for ever
     assert bench.sql("SELECT * FROM held") == []
+
+
+async def test_a_text_only_an_erased_person_would_have_read_goes_with_them(bench: Bench):
+    await held(bench, 1, "dear Ann", numbers=[79161234567])
+    await held(bench, 2, "dear all", numbers=[79161234567, 79161234568])
+    await bench.store.erase("shop", 79161234567, "ak_1 desk", bench.now)
+    assert [(row[0], row[4]) for row in items(bench)] == [("", 0), ("dear all", 1)]
+    assert bench.statuses() == {"canceled": 2, "held_moderation": 1}
+    bench.check()

@@ -64,6 +64,15 @@ SELECT json_group_array(json_array(item, n)) FROM (
 )
 """
 LET_GO: Final = "DELETE FROM held WHERE message IN (SELECT value FROM json_each(?))"
+# A text others wait for too is no single person's.
+FORGET: Final = """
+UPDATE items SET json = json_set(json, '$.text', ''), erased = 1 WHERE id IN (
+    SELECT item FROM held WHERE message IN (SELECT value FROM json_each(?1))
+) AND NOT EXISTS (
+    SELECT 1 FROM held WHERE item = items.id
+    AND message NOT IN (SELECT value FROM json_each(?1))
+)
+"""
 NOT_SPARED: Final = """
 SELECT json_group_array(h.message) FROM json_each(?) AS j CROSS JOIN held AS h
 ON h.message = j.value WHERE h.rest IS NULL
@@ -168,6 +177,13 @@ def let_go(transaction: Transaction, memory: Memory, messages: Sequence[int]) ->
             memory.moderation.leave(item, n)
 
     transaction.after_commit(committed)
+
+
+def forget(transaction: Transaction, messages: Sequence[int]) -> None:
+    """Take the texts that only these held messages wait for: they may be what one person would
+    have read. Before they are `let_go`."""
+    if messages:
+        transaction.connection.execute(FORGET, (pack(messages),))
 
 
 def spare(transaction: Transaction, memory: Memory, rows: Sequence[Row]) -> set[int]:

@@ -19,7 +19,7 @@ import msgspec
 from gateway.model import FINAL, WAITING, Status
 from gateway.store.ledgers import Excluded
 from gateway.store.messages import InboundMessage, Ineligible
-from gateway.store.sqlite import forgetting, settle, transitions
+from gateway.store.sqlite import forgetting, moderation, settle, transitions
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT, Names
 from gateway.store.sqlite.packed import pack, unpack
@@ -213,6 +213,7 @@ def _is_over(row: Row) -> bool:
 
 
 def _cancel(transaction: Transaction, memory: Memory, rows: Sequence[Row], now: int) -> None:
+    moderation.forget(transaction, [row.id for row in rows if row.lane < 0])
     settle.leave(transaction, memory, rows)
     steps = Steps()
     for row in rows:
