@@ -49,7 +49,6 @@ def test_nobody_is_missed_whenever_added(secret, before, during, after, others):
     for account, number in [*before, *during, *after]:
         found = marks.candidates(account, [*others, number])
         assert number in found
-        assert found == [one for one in [*others, number] if one in found]
     assert marks.candidates(77, asked) == []
 
 
@@ -78,7 +77,7 @@ def test_few_others_are_suspected_even_when_it_is_full(own: Sequence[int], asked
         assert not marks.full
         assert marks.octets == 1 << (SMALLEST - 3)
         assert len(marks.candidates(1, [BASE + number for number in own])) == len(own)
-        assert len(marks.candidates(1, [BASE + number for number in asked])) < 0.05 * len(asked)
+        assert len(marks.candidates(1, [BASE + number for number in asked])) < len(asked) / 300
 
 
 def test_another_accounts_entries_are_not_ones_own():
@@ -86,7 +85,7 @@ def test_another_accounts_entries_are_not_ones_own():
     marks = filled(5, 1, own)
     marks.add(2, [BASE])
     assert BASE in marks.candidates(2, own)
-    assert len(marks.candidates(2, own)) < 5_000
+    assert len(marks.candidates(2, own)) < 300
     assert not marks.knows(3)
 
 
@@ -101,16 +100,15 @@ def test_everyones_entries_hold_for_all_accounts():
 
 
 def test_a_mark_finds_its_number_and_tells_little():
-    marks = Marks()
-    marks.start(3, [1])
+    marks = filled(3, 2, [])
     kept = [marks.mark(1, BASE + n) for n in range(50)]
     assert all(0 <= one < 1 << COARSE for one in kept)
-    marks.collect()
-    marks.allocate(1 << 20)
-    marks.fill_marks(kept)
-    marks.finish()
-    assert marks.candidates(1, [BASE + n for n in range(50)]) == [BASE + n for n in range(50)]
+    assert marks.candidates(1, range(BASE, BASE + 50)) == []
+    marks.add_marks(1, kept)
+    assert marks.candidates(1, range(BASE, BASE + 50)) == list(range(BASE, BASE + 50))
     assert len(marks.candidates(1, range(BASE + 50, BASE + 50_050))) < 50
+    marks.everyone = 1
+    assert marks.candidates(7, [BASE + 1]) == [BASE + 1]
 
 
 def test_growing_keeps_what_is_there_and_what_comes_meanwhile():

@@ -297,8 +297,10 @@ async def test_the_marks_are_filled_behind_the_start_and_grow(bench: Bench, monk
     assert bench.metric(OPT_OUT_MARKS) == before
     assert bench.metric(OPT_OUTS) == 1_000
     candidates = own.marks.candidates(1, range(N + 1_000, N + 11_000))
-    assert 0 < len(candidates) < 500
+    assert len(candidates) < 100
     await bench.store.import_opt_outs([opt_out(N + n) for n in range(500, 4_000)])
+    bench.store._marking._thread.join()
+    await bench.store.maintain(bench.now)  # what came while it grew may have been much again
     bench.store._marking._thread.join()
     assert own.marks.octets > before
     assert not own.marks.full

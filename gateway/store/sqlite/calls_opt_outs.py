@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import Future, gather
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
@@ -130,15 +132,20 @@ class OptOutCalls(Calls):
             "cancel_opted_out", lambda t: opt_outs_cancel.search(memory, accounts, numbers)
         )
         canceled = 0
+        under_way: deque[Future[int]] = deque()
         while (ids := await self._reader.call("cancel_opted_out", found.step)) is not None:
             for first in range(0, len(ids), opt_outs_cancel.CANCEL_STEP):
+                if len(under_way) == opt_outs_cancel.AHEAD:
+                    canceled += await under_way.popleft()
                 step = ids[first : first + opt_outs_cancel.CANCEL_STEP]
-                canceled += await self._writer.call(
-                    "cancel_opted_out",
-                    partial(opt_outs_cancel.cancel, memory=memory, ids=step, now=now),
-                    len(step),
+                under_way.append(
+                    self._writer.call(
+                        "cancel_opted_out",
+                        partial(opt_outs_cancel.cancel, memory=memory, ids=step, now=now),
+                        len(step),
+                    )
                 )
-        return canceled
+        return canceled + sum(await gather(*under_way))
 
     async def _grow(self) -> None:
         """Give the marks more room when they are full."""

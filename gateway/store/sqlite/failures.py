@@ -182,6 +182,6 @@ class Failures:
             yield from by_account.items()
             last = pairs[-1]
 
-    def erased_marks(self, connection: sqlite3.Connection) -> list[int]:
+    def erased_marks(self, connection: sqlite3.Connection) -> dict[int, list[int]]:
         """There are none: an erased number's failures are gone."""
-        return []
+        return {}

@@ -39,8 +39,8 @@ class Ledger(Protocol):
         """All of them: accounts with some `STEP` numbers each. Each step is a statement of its own:
         one snapshot held for seconds would keep the log from being copied."""
 
-    def erased_marks(self, connection: sqlite3.Connection) -> list[int]:
-        """Those of which only the mark was kept."""
+    def erased_marks(self, connection: sqlite3.Connection) -> dict[int, list[int]]:
+        """By account: those of which only the mark was kept."""
 
 
 class Marking:
@@ -89,7 +89,8 @@ class Marking:
             marks, ledger = self._marks, self._ledger
             # Twice the entries when it grows, or it would be full again with the next import.
             marks.allocate(ledger.count(connection) * (2 if marks.ready else 1))
-            marks.fill_marks(ledger.erased_marks(connection))
+            for account, erased in ledger.erased_marks(connection).items():
+                marks.add_marks(account, erased)
             begun = time.perf_counter()
             for account, numbers in ledger.entries(connection):
                 marks.fill(account, numbers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -61,8 +61,30 @@ AND (?3 = '*' OR sender = ?3) AND (?4 = '*' OR category = ?4)
 _of_numbers: Final = msgspec.json.Decoder(list[tuple[int, str, str]])
 _of_digests: Final = msgspec.json.Decoder(list[tuple[str, str, str]])
 
-Refusals = dict[int, list[tuple[str, str]]]
-"""By number: senders and categories."""
+
+class Refusals:
+    """What stands of some numbers."""
+
+    __slots__ = ("some", "total")
+
+    def __init__(self, rows: Sequence[tuple[int, str, str]]) -> None:
+        self.total = {number for number, sender, category in rows if sender == category == ALL}
+        """Those that refuse everything: nearly all, and told apart at a tenth of the cost."""
+        self.some: dict[int, list[tuple[str, str]]] = {}
+        """Senders and categories, by number."""
+        if len(self.total) < len(rows):
+            for number, sender, category in rows:
+                self.some.setdefault(number, []).append((sender, category))
+
+    def __bool__(self) -> bool:
+        return bool(self.total or self.some)
+
+    def cover(self, number: int, sender: str, category: str) -> bool:
+        """Whether a (spelt) sender and a category are refused."""
+        return number in self.total or any(
+            own_sender in (ALL, sender) and own_category in (ALL, category)
+            for own_sender, own_category in self.some.get(number, ())
+        )
 
 
 class Addressed(Protocol):
@@ -108,11 +130,11 @@ def refused(
     refusals = standing(connection, memory, account, {number for number, _, _ in wanted})
     if not refusals:
         return set()
-    senders = {sender: spelt(sender) for _, sender, _ in wanted}
+    total, some = refusals.total, refusals.some
     return {
         index
         for index, (number, sender, category) in enumerate(wanted)
-        if covers(refusals.get(number, ()), senders[sender], category)
+        if number in total or (number in some and refusals.cover(number, spelt(sender), category))
     }
 
 
@@ -127,37 +149,29 @@ def opted_out(
     """Those of `candidates` that refuse this sender and category of this (interned) account."""
     sender = spelt(sender)
     refusals = standing(connection, memory, account, set(candidates))
-    return {number for number, own in refusals.items() if covers(own, sender, category)}
+    return refusals.total | {
+        number for number in refusals.some if refusals.cover(number, sender, category)
+    }
 
 
 def standing(
     connection: sqlite3.Connection, memory: Memory, account: int, numbers: set[int]
 ) -> Refusals:
     """What stands of these numbers, the account's own and everyone's."""
-    refusals: Refusals = {}
     if not numbers:
-        return refusals
+        return Refusals([])
     everyone = memory.opt_outs.marks.everyone
     accounts = (account, account if everyone is None else everyone)
-    for number, sender, category in unpack(
-        connection, _of_numbers, OF_NUMBERS, pack(list(numbers)), *accounts
-    ):
-        refusals.setdefault(number, []).append((sender, category))
+    rows = unpack(connection, _of_numbers, OF_NUMBERS, pack(list(numbers)), *accounts)
     for owner in memory.opt_outs.erased.intersection(accounts):
         by_digest = {memory.opt_outs.digest(owner, number): number for number in numbers}
-        for digest, sender, category in unpack(
-            connection, _of_digests, OF_DIGESTS, pack(list(by_digest)), owner
-        ):
-            refusals.setdefault(by_digest[digest], []).append((sender, category))
-    return refusals
-
-
-def covers(refusals: Iterable[tuple[str, str]], sender: str, category: str) -> bool:
-    """Whether one of them holds for a (spelt) sender and a category."""
-    return any(
-        own_sender in (ALL, sender) and own_category in (ALL, category)
-        for own_sender, own_category in refusals
-    )
+        rows += [
+            (by_digest[digest], sender, category)
+            for digest, sender, category in unpack(
+                connection, _of_digests, OF_DIGESTS, pack(list(by_digest)), owner
+            )
+        ]
+    return Refusals(rows)
 
 
 # --- writing

@@ -33,6 +33,9 @@ DEAR: Final = 4_000
 """Waiting messages that are walked past in the time one number takes to be looked up there."""
 CANCEL_STEP: Final = 500
 """Messages ended in one call to the writer: about 5 ms."""
+AHEAD: Final = 3
+"""Such calls made before the first is answered: they share commits, and a one-time code waits for
+no more than these."""
 
 Place = tuple[int, int, int]
 """Lane, source, account."""
@@ -162,8 +165,7 @@ def cancel(transaction: Transaction, memory: Memory, ids: Sequence[int], now: in
         return 0
     settle.leave(transaction, memory, rows)
     steps = Steps()
-    for row in rows:
-        steps.add(row, Status.CANCELED, now, reason="opted_out")
+    steps.add_alike(rows, Status.CANCELED, now, "opted_out")
     transitions.write(transaction, memory, steps)
     transaction.after_commit(lambda: memory.metrics.count(OPT_OUT_CANCELED, len(rows), "arrival"))
     return len(rows)

@@ -55,13 +55,11 @@ def erase_opt_outs(transaction: Transaction, memory: Memory, account: str, numbe
         flat += (sender, category, at, source, proof and masked(proof), position)
     # First the mark and the set, then the row: whoever can see the row finds it.
     new = owner not in ledger.erased
-    ledger.marks.add(owner, [number])
+    mark = ledger.marks.mark(owner, number)
+    ledger.marks.add_marks(owner, [mark])
     ledger.erased.add(owner)
     if new:
         transaction.on_rollback(lambda: ledger.erased.discard(owner))
-    KEEP.run(
-        connection, flat,
-        before=(owner, ledger.digest(owner, number), ledger.marks.mark(owner, number)),
-    )  # fmt: skip
+    KEEP.run(connection, flat, before=(owner, ledger.digest(owner, number), mark))
     transaction.after_commit(lambda: ledger.stands(-len(rows)))
     return len(rows)

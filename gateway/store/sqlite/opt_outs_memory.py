@@ -50,7 +50,12 @@ SELECT json_group_array(number) FROM (
     WHERE account = ? AND number > ? AND removed IS NULL ORDER BY number LIMIT ?
 )
 """
-MARKS: Final = "SELECT json_group_array(mark) FROM opt_out_hashes"
+MARKS: Final = """
+SELECT json_group_array(json_array(account, json(marks))) FROM (
+    SELECT account, json_group_array(mark) AS marks FROM opt_out_hashes GROUP BY account
+)
+"""
+_marks: Final = msgspec.json.Decoder(list[tuple[int, list[int]]])
 _numbers: Final = msgspec.json.Decoder(list[int])
 
 
@@ -128,6 +133,7 @@ class OptOutMemory:
                 yield account, numbers
                 last = numbers[-1]
 
-    def erased_marks(self, connection: sqlite3.Connection) -> list[int]:
+    def erased_marks(self, connection: sqlite3.Connection) -> dict[int, list[int]]:
         """Of erased numbers."""
-        return unpack(connection, _numbers, MARKS)
+        marks: list[tuple[int, list[int]]] = unpack(connection, _marks, MARKS)
+        return dict(marks)

@@ -229,15 +229,16 @@ def record(transaction: Transaction, memory: Memory, parts: list[Any]) -> None:
 def leave(transaction: Transaction, memory: Memory, rows: Sequence[Row]) -> None:
     """Take waiting messages out of the lease index, and from what moderators have to see."""
     sources = memory.sources
-    for row in rows:
-        sources.leave(row.lane, row.source, 1)
+    gone = Counter([(row.lane, row.account, row.source) for row in rows])
+    for (lane, _, source), count in gone.items():
+        sources.leave(lane, source, count)
     held = [row.id for row in rows if row.lane < 0]
     if held:
         moderation.let_go(transaction, memory, held)
 
     def undo() -> None:
-        for row in rows:
-            sources.arrive(row.lane, row.account, row.source, 1, 0)
+        for (lane, account, source), count in gone.items():
+            sources.arrive(lane, account, source, count, 0)
 
     transaction.on_rollback(undo)
 

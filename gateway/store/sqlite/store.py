@@ -365,7 +365,9 @@ class SqliteStore(ReplyCalls, RegistryCalls, PeopleCalls, ModerationCalls, Rates
 
     async def maintain(self, now: int) -> bool:
         """See the contract."""
-        return await self._writer.call("maintain", lambda t: self._maintenance.step(t, now), 1_000)
+        more = await self._writer.call("maintain", lambda t: self._maintenance.step(t, now), 1_000)
+        await self._grow()
+        return more
 
     def depths(self) -> list[QueueDepth]:
         """See the contract."""
