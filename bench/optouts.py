@@ -74,8 +74,9 @@ class Rig:
     async def filled(self) -> float:
         """Seconds until the marks tell."""
         begun = time.perf_counter()
-        while not self.store._memory.opt_outs.marks.ready:
-            await asyncio.sleep(0.01)
+        thread = self.store._marking._thread
+        assert thread is not None
+        await asyncio.to_thread(thread.join)
         return time.perf_counter() - begun
 
     def content(self, category: str = "service") -> Content:

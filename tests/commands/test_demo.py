@@ -29,7 +29,7 @@ from gateway.commands.demo.campaign import Campaign, read
 from gateway.commands.demo.setting import SECRET_VARIABLE, prepare
 from gateway.draft import Ask, Draft
 from gateway.ingress.http import answers as a
-from gateway.ingress.http.lines import Csv
+from gateway.ingress.http.recipients import csv as recipients_csv
 from gateway.model import ENCODING_NAMES, Category
 from gateway.routing import RoutingTable
 
@@ -81,12 +81,12 @@ async def test_a_thousand_rows_meet_the_fates_the_page_tells(campaign: Campaign)
     languages: dict[str, list[int]] = {}
     for text in campaign.texts:
         rows = campaign.rows[text.language]
-        parser = Csv()
+        parser = recipients_csv()
         parsed = [
             *[parser.feed(chunk) async for chunk in rows.upload()],
             parser.finish(),
         ]
-        recipients = [one for each in parsed for one in each.recipients]
+        recipients = [one for each in parsed for one in each.entries]
         ask = Ask(
             settings.account[0],
             text.text,

@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.ingress.http import lines as module
-from gateway.ingress.http.lines import Csv, Ndjson, Parsed, Reader
+from gateway.ingress.http.lines import Parsed, Reader
 from gateway.ingress.http.problem import Problem
+from gateway.ingress.http.recipients import csv, ndjson
 
 BOM = b"\xef\xbb\xbf"
 LONGEST = 100
@@ -37,13 +38,13 @@ CSV_LINES = st.sampled_from(
 )  # fmt: skip
 
 
-def outcome(reader: Reader, chunks: list[bytes]) -> Any:
+def outcome(reader: Reader[Any], chunks: list[bytes]) -> Any:
     found: list[Any] = []
     broken: list[Any] = []
 
-    def take(parsed: Parsed) -> None:
-        assert len(parsed.recipients) == len(parsed.lines)
-        found.extend(zip(parsed.lines, parsed.recipients, strict=True))
+    def take(parsed: Parsed[Any]) -> None:
+        assert len(parsed.entries) == len(parsed.lines)
+        found.extend(zip(parsed.lines, parsed.entries, strict=True))
         broken.extend((one.line, one.code) for one in parsed.problems)
 
     try:
@@ -64,8 +65,8 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 @settings(max_examples=150, deadline=None)
 def test_ndjson_cut_anywhere(lines: list[bytes], places: list[int]) -> None:
     data = b"\n".join(lines)
-    whole = outcome(Ndjson(), [data])
-    assert outcome(Ndjson(), cut(data, places)) == whole
+    whole = outcome(ndjson(), [data])
+    assert outcome(ndjson(), cut(data, places)) == whole
     found, broken = whole
     told = [line for line, _ in found] + [line for line, _ in broken]
     assert len(set(told)) == len(told), "a line is told of once"
@@ -81,8 +82,8 @@ def test_ndjson_cut_anywhere(lines: list[bytes], places: list[int]) -> None:
 @settings(max_examples=150, deadline=None)
 def test_csv_cut_anywhere(lines: list[bytes], places: list[int]) -> None:
     data = b"\n".join([b"to,name", *lines])
-    whole = outcome(Csv(), [data])
-    assert outcome(Csv(), cut(data, places)) == whole
+    whole = outcome(csv(), [data])
+    assert outcome(csv(), cut(data, places)) == whole
     found, broken = whole
     told = [line for line, _ in found] + [line for line, _ in broken]
     assert len(set(told)) == len(told), "a line is told of once"
@@ -92,5 +93,5 @@ def test_csv_cut_anywhere(lines: list[bytes], places: list[int]) -> None:
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_any_octets(data: bytes, places: list[int]) -> None:
-    for make in (Ndjson, Csv):
+    for make in (ndjson, csv):
         assert outcome(make(), cut(data, places)) == outcome(make(), [data])

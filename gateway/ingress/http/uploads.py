@@ -21,8 +21,9 @@ from gateway.ingress.http import answers as a
 from gateway.ingress.http.asking import ask_again, drafts_of
 from gateway.ingress.http.batches import own_batch
 from gateway.ingress.http.call import JSON, Answer, Call
-from gateway.ingress.http.lines import Csv, Ndjson, Parsed, Reader
+from gateway.ingress.http.lines import Parsed, Reader
 from gateway.ingress.http.problem import Problem, UploadProgress, problem_for
+from gateway.ingress.http.recipients import READERS
 from gateway.ingress.http.shapes import Recipient
 from gateway.model import BatchState
 from gateway.store.messages import Submission
@@ -32,11 +33,6 @@ LIST: Final = 1_000
 """Recipients in one transaction: enough to make its fixed costs vanish, 10 ms of work."""
 SHOWN: Final = 100
 """Problems listed in the answer; the counts go on."""
-
-READERS: Final[dict[str, type[Ndjson] | type[Csv]]] = {
-    "application/x-ndjson": Ndjson,
-    "text/csv": Csv,
-}
 
 _encode: Any = msgspec.json.Encoder().encode
 
@@ -65,7 +61,7 @@ class Upload:
         self._counts = a.UploadCounts(0, 0, 0)
         self._problems: list[a.LineProblem] = []
 
-    async def run(self, reader: Reader) -> Answer:
+    async def run(self, reader: Reader[Recipient]) -> Answer:
         """Read to the end; the answer tells what became of every line."""
         call = self._call
         octets = 0
@@ -96,8 +92,8 @@ class Upload:
         problem.close = True
         return problem
 
-    def _take(self, parsed: Parsed) -> None:
-        self._recipients += parsed.recipients
+    def _take(self, parsed: Parsed[Recipient]) -> None:
+        self._recipients += parsed.entries
         self._lines += parsed.lines
         self._counts.malformed += len(parsed.problems)
         self._report(parsed.problems)

@@ -115,7 +115,8 @@ def number_of(query: Mapping[str, str], name: str) -> int | None:
 def e164(text: str) -> int | None:
     """The digits of a number in international form."""
     digits = text.strip().removeprefix("+")
-    if not (digits.isascii() and digits.isdigit() and 5 <= len(digits) <= 15):
+    # No country's code begins with a zero: `0612...` is national, and would be another number.
+    if not (digits.isascii() and digits.isdigit() and 5 <= len(digits) <= 15) or digits[0] == "0":
         return None
     return int(digits)
 
