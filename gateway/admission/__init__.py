@@ -59,12 +59,14 @@ ANSWER: Final[tuple[Check, ...]] = (
     schedule.check,
     number.check,
     country.check,
+    sender_country.check,
     render.check,
     encode.check,
     route.check,
 )
-"""What an answer to a keyword passes. Its sender is the number that was written to, its recipient
-has just asked, and it may be the confirmation of an opt-out: no ledger, hour or moderator."""
+"""What an answer to a keyword passes. Its sender is the number that was written to (which still has
+to be one that country and carriers take), its recipient has just asked, and it may be the
+confirmation of an opt-out: no ledger, hour or moderator."""
 
 
 class Checks:
