@@ -1,7 +1,8 @@
 """Answers to keywords: from what is to be said to messages in the queue.
 
-In: answers that returns wants given. Out: accepted messages, marked as answers so that neither the
-hour nor the opt-out they confirm holds them back. Knows admission's port and the store's contract.
+In: answers that returns wants given. Out: accepted messages; those of everybody's keywords are
+marked as answers, so that neither the hour nor the opt-out they confirm holds them back. Knows
+admission's port and the store's contract.
 
 What was said has taken effect before anything comes here; an answer that cannot be given is counted
 and is no more. So answers wait in a list of their own, and no reply waits for one.
@@ -19,10 +20,11 @@ import msgspec
 
 from config.settings import Account
 from gateway import metrics as m
-from gateway.draft import Admission, Ask, Draft, content, new_messages
+from gateway.draft import Admission, Ask, Draft, content, new_messages, texts_of
 from gateway.errors import AldisError, Refused, StoreError
 from gateway.metrics import Metrics
 from gateway.model import Category
+from gateway.policy.keywords import Kind
 from gateway.store.messages import StoredAnswer, Submission
 
 logger = logging.getLogger(__name__)
@@ -65,13 +67,16 @@ class Answering:
     def __init__(
         self,
         store: AnsweringStore,
-        admission: Admission,
+        answers: Admission,
+        replies: Admission,
         metrics: Metrics,
         clock: Callable[[], int],
     ) -> None:
-        """`admission` has the checks an answer passes: fewer than other messages."""
+        """`answers` has the checks the operator's own sentences pass (STOP, HELP ...), `replies`
+        those of texts an account has put through the API: a moderator may have to see them."""
         self._store = store
-        self._admission = admission
+        self._answers = answers
+        self._replies = replies
         self._metrics = metrics
         self._clock = clock
         self._accounts: Mapping[str, Account] = {}
@@ -125,12 +130,13 @@ class Answering:
                 self._metrics.count(m.TASK_ERRORS, 1, "answers")
 
     async def _give(self, answers: Sequence[Wanted]) -> None:
-        groups: dict[tuple[str, str, str], list[Wanted]] = {}
+        groups: dict[tuple[str, str, str, bool], list[Wanted]] = {}
         for one in answers:
-            groups.setdefault((one.account, one.sender, one.text), []).append(one)
+            own_rule = one.kind == Kind.RULE
+            groups.setdefault((one.account, one.sender, one.text, own_rule), []).append(one)
         admitted: list[tuple[Ask, list[Draft]]] = []
         given: list[Wanted] = []
-        for (account, sender, text), own in groups.items():
+        for (account, sender, text, own_rule), own in groups.items():
             settings = self._accounts.get(account)
             if settings is None:
                 self._count(own, "no_account")
@@ -142,11 +148,12 @@ class Answering:
                 sender=sender,
                 category=Category.TRANSACTIONAL,
                 max_parts=LONGEST,
-                answer=True,
+                answer=not own_rule,
             )
             drafts = [Draft(f"+{one.number}", position=place) for place, one in enumerate(own)]
             try:
-                passed = await self._admission.admit(ask, drafts)
+                admission = self._replies if own_rule else self._answers
+                passed = await admission.admit(ask, drafts)
             except Refused as refused:
                 self._count(own, refused.reason.code)
                 continue
@@ -170,7 +177,9 @@ class Answering:
         submissions: list[Submission] = []
         for ask, drafts in admitted:
             shared, *ids = self._store.new_ids(len(drafts) + 1, now)
-            submissions.append(Submission(content(ask, shared), new_messages(ask, drafts, ids)))
+            texts = texts_of(drafts)
+            messages = new_messages(ask, drafts, ids, texts)
+            submissions.append(Submission(content(ask, shared), messages, texts=texts))
         try:
             await self._store.accept(submissions)
         except AldisError as error:

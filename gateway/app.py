@@ -27,7 +27,7 @@ from config.sender_rules import read_sender_rules
 from config.settings import Account, Carrier, Settings
 from gateway import VERSION, log
 from gateway import metrics as m
-from gateway.admission import ANSWER, Checks
+from gateway.admission import ANSWER, REPLY, Checks
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
 from gateway.admission.registered import Registered
@@ -100,7 +100,13 @@ class App:
         self.registries.tell(Kind.SENDER, registered.take_senders)
         self.registries.tell(Kind.TEMPLATE, registered.take_templates)
         self._moderate(settings)
-        self.answering = Answering(self.store, Checks(self.world, ANSWER), self.metrics, clock)
+        self.answering = Answering(
+            self.store,
+            Checks(self.world, ANSWER),
+            Checks(self.world, REPLY),
+            self.metrics,
+            clock,
+        )
         self.returns = Returns(self.store, self.metrics, clock, self.answering.put)
         self.registries.tell(Kind.KEYWORD, self.returns.listening.take_rules)
         self.registries.tell(Kind.SENDER, self.returns.listening.take_senders)

@@ -68,6 +68,10 @@ ANSWER: Final[tuple[Check, ...]] = (
 to be one that country and carriers take), its recipient has just asked, and it may be the
 confirmation of an opt-out: no ledger, hour or moderator."""
 
+REPLY: Final[tuple[Check, ...]] = tuple(check for check in ORDER if check is not sender.check)
+"""What the reply of an account's own keyword passes: all but whether the account may use the
+sender, which is the number that was written to."""
+
 
 class Checks:
     """`draft.Admission`: every check in order."""

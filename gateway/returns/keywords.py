@@ -15,7 +15,7 @@ import msgspec
 from config.keyword_files import Answers, KeywordFile, MandatoryFile
 from config.policies import Keywords as Words
 from config.settings import Account, Carrier
-from gateway.policy.keyword_rules import Rule, Rules
+from gateway.policy.keyword_rules import Rules
 from gateway.policy.keywords import LONGEST, Found, Kind, Vocabulary, digest, fold
 from gateway.store.keywords import NO_NUMBER, Meaning, Meanings
 from gateway.store.ledgers import spelt
@@ -35,7 +35,8 @@ class _Account(msgspec.Struct, frozen=True):
     rules: Rules
 
 
-_NOBODY: Final = _Account(Words(answers=False), {}, Rules(()))
+_NONE: Final = Rules(())
+_NOBODY: Final = _Account(Words(answers=False), {}, _NONE)
 
 
 class Keywords:
@@ -49,10 +50,10 @@ class Keywords:
         mandatory: MandatoryFile,
         accounts: Sequence[Account] = (),
         carriers: Sequence[Carrier] = (),
-        rules: Mapping[str, Sequence[tuple[str, Rule]]] | None = None,
+        rules: Mapping[str, Rules] | None = None,
         senders: Iterable[str] = (),
     ) -> None:
-        """`rules` by account and name; `senders` are further ones of ours."""
+        """`rules` by account; `senders` are further ones of ours."""
         self._vocabulary = Vocabulary(file, mandatory)
         self._answers = file.answers
         self._short = {carrier.name: carrier.short_code_digits for carrier in carriers}
@@ -67,7 +68,7 @@ class Keywords:
                 {_compact(word): word for word in account.keywords.join}
                 if account.keywords.welcome
                 else {},
-                Rules((rules or {}).get(account.name, ())),
+                (rules or {}).get(account.name, _NONE),
             )
             for account in accounts
         }
@@ -104,24 +105,6 @@ class Keywords:
         return say.meaning(
             Kind.RULE, Keyword(Kind.RULE, name, rule.language), rule.reply, event=rule.webhook
         )
-
-    def timed_out(self) -> list[tuple[str, str]]:
-        """(account, rule) of rules that timed out too often since this was last asked."""
-        gone: list[tuple[str, str]] = []
-        for name, account in self._accounts.items():
-            names = account.rules.timed_out
-            while names:
-                gone.append((name, names.pop()))
-        return gone
-
-    def skipped(self) -> int:
-        """Patterns that were not tried for lack of time since this was last asked."""
-        count = 0
-        for account in self._accounts.values():
-            skipped = account.rules.skipped
-            account.rules.skipped -= skipped
-            count += skipped
-        return count
 
     def answers(self, language: str | None, otherwise: str) -> Answers:
         """The shipped answers of a language, else of another, else in English."""

@@ -146,8 +146,12 @@ class Store(
         refused does not leave any more; `cancel_opted_out` ends it.
         """
 
-    def on_reply(self, hear: Hear) -> None:
-        """What is asked about the meaning of replies from now on; before, they have none."""
+    def on_reply(
+        self, hear: Hear, told: Callable[[Sequence[InboundMessage]], None] = lambda messages: None
+    ) -> None:
+        """What is asked about the meaning of replies from now on; before, they have none.
+        `told(messages)` is called on the event loop with keywords `maintain` has heard: in replies
+        whose other parts never came."""
 
     async def cancel(self, account: str, ids: Sequence[int], now: int) -> list[int | None]:
         """Cancel messages that have not left. The status each had before (None: no such

@@ -10,7 +10,7 @@ from typing import Any
 
 from config.policies import Keywords, Policy
 from config.settings import Account, Carrier, Route, StoreSettings
-from gateway.admission import ANSWER, Checks
+from gateway.admission import ANSWER, REPLY, Checks
 from gateway.admission.numbering import Numbering
 from gateway.admission.world import World
 from gateway.answering import Answering
@@ -61,8 +61,13 @@ class Talk:
         self.world = World(
             NUMBERING, RoutingTable([Route(name="main", carriers=("op1",))]), self.store
         )
-        checks = Checks(self.world, ANSWER)
-        self.answering = Answering(self.store, checks, self.metrics, lambda: self.now)
+        self.answering = Answering(
+            self.store,
+            Checks(self.world, ANSWER),
+            Checks(self.world, REPLY),
+            self.metrics,
+            lambda: self.now,
+        )
         self.returns = Returns(self.store, self.metrics, lambda: self.now, self.answering.put)
         self.registries = Registries(self.store, self.metrics)
         self.registries.tell(Kind.KEYWORD, self.returns.listening.take_rules)
@@ -162,7 +167,7 @@ class Talk:
         """Every answer ever accepted, in order."""
         rows = self.sql(
             "SELECT c.json ->> 'text' FROM messages AS m JOIN contents AS c ON c.id = m.content"
-            " WHERE c.json ->> 'answer' ORDER BY m.id"
+            " WHERE c.json ->> 'answer' OR c.json ->> 'category' = 'transactional' ORDER BY m.id"
         )
         return [text for (text,) in rows]
 

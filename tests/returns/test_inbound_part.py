@@ -248,7 +248,7 @@ class Kept:
     async def recall(self, key: str) -> str | None:
         return None
 
-    def on_reply(self, hear: object) -> None:
+    def on_reply(self, hear: object, told: object) -> None:
         pass
 
 

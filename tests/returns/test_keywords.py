@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from config.keyword_files import read_keywords
+from config.policies import Moderation
 from config.settings import Account
 from gateway.errors import StoreUnavailable
 from gateway.metrics import KEYWORD_RULES_OFF
+from gateway.model import Status
 from gateway.store.messages import OptOut
 from gateway.store.registry import Entry, Kind
 from tests.returns.talking import HOUR, OTHER, OURS, PHONE, SECOND, START, Talk, deliver, shop
@@ -138,6 +141,9 @@ async def test_a_stop_whose_end_never_came_counts_too(talk: Talk) -> None:
     while await talk.store.maintain(talk.now):
         pass
     assert await talk.refuses()
+    await talk.answering.drain()
+    assert await talk.answers() == [STOPPED]
+    assert talk.counted("stop") == 1
 
 
 async def test_stop_and_start_in_one_read_stay_in_order(talk: Talk) -> None:
@@ -378,6 +384,25 @@ async def test_a_rule_shadows_no_keyword_of_everybody(talk: Talk) -> None:
     assert await talk.says("START") == [RESTARTED]
     assert await talk.says("help") == [HELPED]
     assert await talk.says("YES") == ["mine"]  # nobody was asked: an ordinary text
+
+
+async def test_a_rule_answers_nobody_who_has_opted_out(talk: Talk) -> None:
+    await talk.rules(prices={"match": "contains", "pattern": "price", "reply": "5 EUR"})
+    await talk.says("STOP")
+    assert await talk.says("price?") == []
+    assert talk.fate("rule", "opted_out") == 1
+    assert await talk.says("help") == [HELPED]
+
+
+async def test_the_reply_of_a_rule_is_no_way_around_a_moderator(talk: Talk) -> None:
+    account = msgspec.structs.replace(talk.accounts[0], moderation=Moderation(mode="manual"))
+    await talk.apply(account)
+    await talk.rules(prices={"match": "contains", "pattern": "price", "reply": "5 EUR"})
+    assert await talk.says("price?") == ["5 EUR"]
+    assert await talk.leave() == []
+    assert talk.sql("SELECT status FROM messages") == [(Status.HELD_MODERATION,)]
+    assert await talk.says("STOP") == [STOPPED]
+    assert len(await talk.leave()) == 1
 
 
 async def test_rules_of_another_account_are_its_own(talk: Talk) -> None:

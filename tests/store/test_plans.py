@@ -17,6 +17,7 @@ from gateway.store.sqlite import (
     expire,
     failures,
     forgetting,
+    hearing,
     judging,
     lease,
     memory,
@@ -43,9 +44,9 @@ from gateway.store.sqlite.values import Values
 
 MODULES = (
     accept, batches, carrying, consents, contents, correlation, expire, failures, forgetting,
-    judging, lease, memory, moderation, moderation_queue, number_index, opt_outs, opt_outs_cancel,
-    opt_outs_erase, opt_outs_memory, opt_outs_views, own_retention, receive, recover, replace,
-    retention, rows, settle, subjects, told, transitions,
+    hearing, judging, lease, memory, moderation, moderation_queue, number_index, opt_outs,
+    opt_outs_cancel, opt_outs_erase, opt_outs_memory, opt_outs_views, own_retention, receive,
+    recover, replace, retention, rows, settle, subjects, told, transitions,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from gateway.store.keywords import Hear
@@ -17,6 +17,7 @@ class ReplyCalls(OptOutCalls):
     """Replies and keywords."""
 
     _replies: asyncio.Lock
+    _told: Callable[[Sequence[InboundMessage]], None]
 
     async def inbound(self, parts: Sequence[InboundPart]) -> list[InboundMessage]:
         """See the contract."""
@@ -45,9 +46,18 @@ class ReplyCalls(OptOutCalls):
         await self._grow()
         return messages
 
-    def on_reply(self, hear: Hear) -> None:
+    def on_reply(
+        self, hear: Hear, told: Callable[[Sequence[InboundMessage]], None] = lambda messages: None
+    ) -> None:
         """See the contract."""
         self._memory.hear = hear
+        self._told = told
+
+    def _tell_late(self) -> None:
+        """On the event loop, after `maintain`."""
+        late, self._memory.late_keywords = self._memory.late_keywords, []
+        if late:
+            self._told(late)
 
     async def inbound_messages(
         self, account: str, limit: int, cursor: int | None = None

@@ -303,7 +303,7 @@ def _answer(
         person.note(STOPPED, now)
     elif now - person.talked_at < TALKED_FOR and person.talk.count >= meaning.most:
         return None, "hourly"
-    elif meaning.kind in (Kind.START, Kind.JOIN) and not meaning.question and person.refuses():
+    elif meaning.kind is not Kind.HELP and not meaning.question and person.refuses():
         return None, "opted_out"
     person.remember(answer, alias, now, counts=not stop)
     return answer, None

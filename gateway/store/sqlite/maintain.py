@@ -122,7 +122,7 @@ class Maintenance:
 
     def _replies(self, transaction: Transaction, now: int) -> bool:
         memory = self._memory
-        _, more = inbound.expire(
+        given_up, more = inbound.expire(
             transaction.connection,
             now,
             memory.names,
@@ -130,6 +130,9 @@ class Maintenance:
             self._new_ids,
             partial(hearing.hear, transaction, memory),
         )
+        keywords = [message for message in given_up if message.heard is not None]
+        if keywords:
+            transaction.after_commit(lambda: memory.late_keywords.extend(keywords))
         return more
 
     def _keywords(self, transaction: Transaction, now: int) -> bool:

@@ -18,7 +18,7 @@ from gateway.metrics import ILLEGAL_TRANSITIONS, Metrics
 from gateway.model import STATUS_NAMES, BatchState, IllegalTransition
 from gateway.store.keywords import Hear
 from gateway.store.ledgers import AccountRules
-from gateway.store.messages import Reopen
+from gateway.store.messages import InboundMessage, Reopen
 from gateway.store.sqlite.contents import Contents
 from gateway.store.sqlite.correlation import Correlation
 from gateway.store.sqlite.event_log import EventLog
@@ -99,6 +99,8 @@ class Memory:
         """The store's ids, for what is made on the writer's thread."""
         self.hear: Hear | None = None
         """What replies mean; the composition root's returns say so."""
+        self.late_keywords: list[InboundMessage] = []
+        """Keywords in replies that were given up, to be told of."""
         self.keep_audit = float(Policy().keep_audit)
         """Seconds the trail stays; the composition root says the configured ones."""
 

@@ -120,6 +120,7 @@ class SqliteStore(ReplyCalls, RegistryCalls, PeopleCalls, ModerationCalls, Rates
         self._events = self._memory.events
         self._ids = IdSource(node)
         self._replies = asyncio.Lock()
+        self._told = lambda messages: None
         self._ids_lock = Lock()  # the loop and the writer's thread both take ids
         self._arriving = 0
         self._arriving_for: Counter[str] = Counter()
@@ -367,6 +368,7 @@ class SqliteStore(ReplyCalls, RegistryCalls, PeopleCalls, ModerationCalls, Rates
         """See the contract."""
         more = await self._writer.call("maintain", lambda t: self._maintenance.step(t, now), 1_000)
         await self._grow()
+        self._tell_late()
         return more
 
     def depths(self) -> list[QueueDepth]:
