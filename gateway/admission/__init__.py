@@ -60,13 +60,15 @@ ANSWER: Final[tuple[Check, ...]] = (
     number.check,
     country.check,
     sender_country.check,
+    template_match.check,
     render.check,
     encode.check,
     route.check,
 )
 """What an answer to a keyword passes. Its sender is the number that was written to (which still has
-to be one that country and carriers take), its recipient has just asked, and it may be the
-confirmation of an opt-out: no ledger, hour or moderator."""
+to be one that country and carriers take, as its text has to be one they have approved), its
+recipient has just asked, and it may be the confirmation of an opt-out: no ledger, hour or
+moderator."""
 
 REPLY: Final[tuple[Check, ...]] = tuple(check for check in ORDER if check is not sender.check)
 """What the reply of an account's own keyword passes: all but whether the account may use the

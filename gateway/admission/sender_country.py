@@ -55,7 +55,7 @@ def _forbidden(ask: Ask, country: str, world: World) -> tuple[str, str]:
         rule = found.rule
         return f"{found.why}; {rule.remedy}", f"{rule.source}, {rule.date}"
     account = ask.account
-    if not account.senders_registered:
+    if not account.senders_registered or ask.answer:  # people have just written to it
         return "", ""
     named = next(iter(_registered(ask, country, world)), None)
     registry = world.registered.senders

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config.settings import Carrier, Route
-from gateway.admission import Checks
+from gateway.admission import ANSWER, Checks
 from gateway.admission.world import World
 from gateway.draft import Ask, Draft
 from gateway.errors import Refused
@@ -271,3 +271,17 @@ async def test_without_templates_nothing_is_looked_at(world: World, ask: MakeAsk
     assert not Checks(world).apart("shop")
     on_record(world, ready=approved())
     assert Checks(world).apart("shop") and not Checks(world).apart("other")
+
+
+async def test_an_answer_to_a_keyword_is_kept_from_carriers_like_any_text(
+    strict: World, ask: MakeAsk
+) -> None:
+    (draft,) = given = drafts(RU)
+    request = ask("You will get no more texts.", sender="2020", answer=True)
+    await Checks(strict, ANSWER).admit(request, given)
+    assert draft.lane == "ru/bulk/!op2"
+    on_record(strict, stop=approved("You will get no more texts.", carrier="*"))
+    (draft,) = given = drafts(RU)
+    request = ask("You will get no more texts.", sender="2020", answer=True)
+    await Checks(strict, ANSWER).admit(request, given)
+    assert draft.lane == "ru/service"
