@@ -190,6 +190,17 @@ class Life(RuleBasedStateMachine):
         entry = OptOut(account, number, "*", "*", self.bench.now, "STOP")
         self.runner.run(self.bench.store.opt_out([entry]))
 
+    @rule(number=st.integers(100, 103), account=st.sampled_from("ab"))
+    def erase(self, number, account) -> None:
+        gone = self.runner.run(self.bench.store.erase(account, number, "me", self.bench.now))
+        assert gone.canceled <= gone.messages
+        left = self.bench.sql(
+            "SELECT m.status FROM messages AS m JOIN names AS n ON n.id = m.account"
+            " WHERE m.number = ? AND n.name = ?", number, account,
+        )  # fmt: skip
+        assert {status for (status,) in left} <= {Status.SENDING, Status.SENT}
+        assert len(left) == gone.under_way
+
     @rule(time=st.sampled_from([SECOND, HOUR, DAY, 4 * DAY]))
     def pass_time(self, time) -> None:
         self.bench.now += time
@@ -231,7 +242,10 @@ class Life(RuleBasedStateMachine):
             assert sequences == sorted(set(sequences))
             names = [event["status"] for event in events]
             heard = [name for name in names if Status[name.upper()] in (Status.SENT, *FINAL)]
-            assert receipts[batch or identifier, number] == (heard if account == "a" else [])
+            # Of who was erased nobody can be told apart any more.
+            assert not number or receipts[batch or identifier, number] == (
+                heard if account == "a" else []
+            )
             # One final status; only `unknown` may be followed, and only by evidence.
             finals = [Status[name.upper()] for name in names if Status[name.upper()] in FINAL]
             for before, after in pairwise(finals):

@@ -11,6 +11,7 @@ from workbench import DAY, SECOND, Bench
 from gateway.model import Status
 from gateway.store.ledgers import AccountRules, Consent, ConsentState
 from gateway.store.messages import (
+    Content,
     Esme,
     InboundPart,
     Ineligible,
@@ -18,6 +19,7 @@ from gateway.store.messages import (
     OptOut,
     Outcome,
     RawPart,
+    Replacement,
     Tlv,
 )
 from gateway.store.records import MessageFilter
@@ -260,3 +262,22 @@ async def test_many_messages_are_erased_in_steps(bench: Bench) -> None:
     assert bench.sql("SELECT json ->> 'text' FROM contents") == [("hello",)]
     await bench.store.erase("shop", BOB, ACTOR, bench.now)
     assert bench.sql("SELECT json ->> 'text' FROM contents") == [("",)]
+
+
+async def test_a_text_that_was_replaced_is_gone_at_once(bench: Bench) -> None:
+    """replace_sm: nothing leads to the old text any more, so nothing could erase it later."""
+    identifier = await accept(bench, ANN, "first words")
+    batch = await accept(bench, ANN, "campaign", new_batch=True)
+    content = Content(bench.new_id(), "shop", "ACME", "last words", "service")
+    due, deadline = bench.now, bench.now + DAY
+    ones = [
+        Replacement(one, msgspec.structs.replace(content, id=bench.new_id()), 1, 0,
+                    Status.QUEUED, due, deadline)
+        for one in (identifier, batch)
+    ]  # fmt: skip
+    await bench.store.replace("shop", ones, bench.now)
+    texts = bench.sql("SELECT json ->> 'text' FROM contents ORDER BY id")
+    assert texts == [("campaign",), ("last words",), ("last words",)]
+    await bench.store.erase("shop", ANN, ACTOR, bench.now)
+    texts = bench.sql("SELECT json ->> 'text' FROM contents ORDER BY id")
+    assert texts == [("campaign",), ("",), ("",)]

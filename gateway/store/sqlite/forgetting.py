@@ -46,6 +46,13 @@ ON m.id = j.value CROSS JOIN contents AS c ON c.id = m.content
 WHERE c.batch IS NULL AND c.first = c.last AND c.erased = 0
 """
 """Contents of single messages, by a message each."""
+UNUSED_CONTENTS: Final = """
+DELETE FROM contents WHERE id IN (SELECT value FROM json_each(?)) AND batch IS NULL
+AND NOT EXISTS (
+    SELECT 1 FROM messages AS m WHERE m.id BETWEEN contents.first AND contents.last
+    AND m.content = contents.id
+)
+"""
 ERASE_VALUES: Final = """
 UPDATE messages SET vars = NULL WHERE id IN (SELECT value FROM json_each(?)) AND vars IS NOT NULL
 """
@@ -124,3 +131,10 @@ def erase_texts(transaction: Transaction, memory: Memory, contents: Sequence[int
     if contents:
         transaction.connection.execute(ERASE_TEXTS, (pack(list(contents)),))
         transaction.after_commit(lambda: memory.contents.erase(contents))
+
+
+def drop_unused(transaction: Transaction, memory: Memory, contents: Sequence[int]) -> None:
+    """Delete those of these contents that no message has any more: another text took their
+    place."""
+    transaction.connection.execute(UNUSED_CONTENTS, (pack(list(contents)),))
+    transaction.after_commit(lambda: memory.contents.forget_all(contents))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gateway.model import TRANSITIONS, WAITING, Status
 from gateway.store.messages import Replacement, Text
-from gateway.store.sqlite import moderation, transitions
+from gateway.store.sqlite import forgetting, moderation, transitions
 from gateway.store.sqlite.accept import CONTENTS
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
@@ -47,6 +47,7 @@ def replace(
     last = {one.message: one for one in replacements}
     rows = {row.id: row for row in read(connection, list(last)) if row.account == owner}
     contents: list[Any] = []
+    before: set[int] = set()
     flat: list[Any] = []
     steps = Steps()
     deltas: Counter[tuple[int, int]] = Counter()
@@ -61,6 +62,7 @@ def replace(
         contents += (content.id, pack(content), None, row.id, row.id)
         memory.contents.put(content)
         transaction.on_rollback(partial(memory.contents.forget, content.id))
+        before.add(row.content)
         row.content = content.id
         after = _after(memory, row.status, one.status)
         lane = abs(row.lane) * (-1 if after == Status.HELD_MODERATION else 1)
@@ -79,6 +81,7 @@ def replace(
     if flat:
         CONTENTS.run(connection, contents)
         REPLACE.run(connection, flat)
+        forgetting.drop_unused(transaction, memory, list(before))
         if waits and owner is not None:
             moderation.hold(transaction, memory, owner, waits, now)
         transitions.count(connection, deltas)
