@@ -30,6 +30,7 @@ from gateway import metrics as m
 from gateway.admission import ANSWER, REPLY, Checks
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
+from gateway.admission.numbers import Numbers
 from gateway.admission.registered import Registered
 from gateway.admission.uploads import Uploads
 from gateway.admission.word_lists import WordLists
@@ -141,7 +142,7 @@ class App:
             self.dispatcher.status,
             clock,
             self.metrics,
-            numbering=self.world.numbering,
+            numbering=Numbers(self.world),
             registries=self.registries,
             keywords=self.returns.listening,
             words=self.words,

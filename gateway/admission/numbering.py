@@ -50,8 +50,6 @@ class Numbering:
 
     __slots__ = ("_codes", "_entries", "_known")
 
-    kind_of = staticmethod(kind_of)
-
     def __init__(self) -> None:
         self._codes: dict[str, CallingCode] = calling_codes()
         # By length, then by the deciding digits: equal prefixes of different lengths differ.

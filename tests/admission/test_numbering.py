@@ -90,7 +90,7 @@ def test_customary_forms(
     ],
 )  # fmt: skip
 def test_kinds(numbering: Numbering, raw: str, kind: str) -> None:
-    assert numbering.kind_of(numbering.look(raw, None)[3]) == kind
+    assert kind_of(numbering.look(raw, None)[3]) == kind
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from config.settings import Account, Http, Key, Route, Scope, Settings, StoreSet
 from gateway.admission import Checks
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
+from gateway.admission.numbers import Numbers
 from gateway.admission.registered import Registered
 from gateway.admission.uploads import Uploads
 from gateway.admission.word_lists import WordLists
@@ -137,7 +138,7 @@ class Rig:
             lambda: self.carriers,
             self.clock,
             self.metrics,
-            numbering=numbering,
+            numbering=Numbers(self.world),
             registries=self.registries,
             keywords=self.returns.listening,
             words=self.words,

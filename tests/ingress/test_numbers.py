@@ -19,8 +19,13 @@ async def test_what_numbers_are(client: Client) -> None:
     ann, fr, fixed, junk, other = reply.json["data"]
     assert ann == {
         "valid": True, "e164": ANN, "country": "RU", "type": "mobile", "opted_out": True,
+        "zones": ann["zones"],
     }  # fmt: skip
-    assert fr == {"valid": True, "e164": "+33612345678", "country": "FR", "type": "mobile"}
+    assert "Europe/Moscow" in ann["zones"]
+    assert fr == {
+        "valid": True, "e164": "+33612345678", "country": "FR", "type": "mobile",
+        "zones": ["Europe/Paris"],
+    }  # fmt: skip
     assert (fixed["valid"], fixed["type"]) == (False, "fixed_line")
     assert fixed["reason"]["code"] == "not_mobile"
     assert (junk["valid"], junk["reason"]["code"]) == (False, "invalid_number")

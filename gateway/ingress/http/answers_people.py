@@ -53,6 +53,8 @@ class NumberOut(msgspec.Struct, omit_defaults=True):
     """ISO 3166 code; left out for numbers of no country."""
     type: str | None = None
     """`mobile`, `fixed_line`, `fixed_line_or_mobile` where the plan does not tell, `voip` ..."""
+    zones: list[str] = []
+    """Time zones it can be in; quiet hours keep to all of them."""
     reason: ReasonOut | None = None
     """Why it is not valid."""
     opted_out: bool = False

@@ -57,6 +57,7 @@ def _look(call: Call, raw: str, region: str | None) -> tuple[int, a.NumberOut]:
         f"+{number}" if number else None,
         country,
         numbering.kind_of(detail) if number else None,
+        list(numbering.zones(number)) if number else [],
         None if code is None else reason_out(code, why),
     )
 

@@ -28,7 +28,7 @@ class Uploads(Protocol):
 
 
 class Numbering(Protocol):
-    """The world's numbering plans, as admission reads numbers by them."""
+    """Numbering plans and zones, as admission reads numbers by them."""
 
     def look(self, raw: str, region: str | None) -> tuple[int, str | None, str | None, str]:
         """(E.164 digits or 0, ISO 3166 country or None, reason code or None, detail) of a number
@@ -37,6 +37,10 @@ class Numbering(Protocol):
 
     def kind_of(self, detail: str) -> str:
         """The kind of a number that exists, from its detail: `mobile`, `fixed_line` ..."""
+        ...
+
+    def zones(self, number: int) -> Sequence[str]:
+        """Time zones (IANA) a number can be in."""
         ...
 
 

@@ -54,7 +54,7 @@ PEOPLE: Final[tuple[Route, ...]] = (
         handler=numbers.validate,
         summary="Look at numbers",
         description=f"Up to {MOST}, in any customary form: what they are in E.164, of which "
-        "country and kind, and whether they opted out or are suppressed. Nothing is kept.",
+        "country and kind, where, and whether they opted out or are suppressed. Nothing is kept.",
         tag=TAG,
         scope=WRITE,
         request=ValidateRequest,
