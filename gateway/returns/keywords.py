@@ -16,7 +16,7 @@ from config.keyword_files import Answers, KeywordFile, MandatoryFile
 from config.policies import Keywords as Words
 from config.settings import Account, Carrier
 from gateway.policy.keyword_rules import Rules
-from gateway.policy.keywords import LONGEST, Found, Kind, Vocabulary, digest, fold
+from gateway.policy.keywords import BEGINNING, Found, Kind, Vocabulary, digest, fold
 from gateway.store.keywords import NO_NUMBER, Meaning, Meanings
 from gateway.store.ledgers import spelt
 from gateway.store.messages import InboundMessage, Keyword
@@ -82,7 +82,8 @@ class Keywords:
         say = _Saying(self, account, message, alias)
         if found is not None and found.kind is Kind.STOP:
             return Meanings(say.everybodys(found, account.words.stop_answer, "stop"))
-        word = account.join.get(_compact(text[:LONGEST])) if account.join else None
+        # A word of subscription is the whole text, so a long one is none.
+        word = account.join.get(_compact(text)) if len(text) <= BEGINNING else None
         if word is not None:
             return Meanings(say.join(word))
         if found is not None and found.kind is Kind.HELP:

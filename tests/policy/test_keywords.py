@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.keyword_files import KeywordFile, Words, read_keywords, read_mandatory
+from gateway.policy import keywords
 from gateway.policy.keywords import Found, Kind, Vocabulary, digest, fold
 from protocol.segment import count_only
 
@@ -191,6 +192,19 @@ def test_any_text_has_a_meaning_or_none(text: str) -> None:
     assert digest(text) == digest(folded)
 
 
-def test_a_long_text_costs_its_beginning_only() -> None:
-    assert SHIPPED.find("STOP " + "x" * 100_000) is not None
+def test_a_long_text_is_looked_at_from_its_beginning() -> None:
+    assert SHIPPED.find("STOP " + "x" * 100_000) == Found(Kind.STOP, "STOP", None)
     assert SHIPPED.find("x" * 100_000 + " STOP") is None
+    assert SHIPPED.find("CANCEL" + " " * 1_000) is not None
+    assert SHIPPED.find("CANCEL" + " " * 1_000 + "my appointment") is None
+    assert SHIPPED.find("CTOП " + "да " * 1_000) is not None
+
+
+def test_all_of_unicode_is_not_remembered() -> None:
+    for first in range(0, 0x110000, 500):
+        fold(
+            "".join(map(chr, range(first, min(first + 500, 0x110000))))
+            .encode("utf-8", "ignore")
+            .decode()
+        )
+    assert len(keywords._KEPT) <= keywords.REMEMBERED

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -16,6 +18,7 @@ from gateway.metrics import KEYWORD_RULES_OFF
 from gateway.model import Status
 from gateway.store.messages import OptOut
 from gateway.store.registry import Entry, Kind
+from gateway.store.sqlite import inbound
 from tests.returns.talking import HOUR, OTHER, OURS, PHONE, SECOND, START, Talk, deliver, shop
 
 EN = read_keywords("keywords").answers["en"]
@@ -179,6 +182,26 @@ async def test_what_could_not_be_stored_has_no_effect(talk: Talk) -> None:
     assert talk.counted("stop") == 0
     await talk.again()
     assert not await talk.refuses()
+
+
+async def test_a_reply_and_its_effect_are_stored_together_or_not_at_all(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails after the refusal was written takes the reply back too: the operator is told to
+    send it again."""
+    waiting = await talk.send()
+    with monkeypatch.context() as broken:
+        full = sqlite3.OperationalError("database or disk is full")
+        broken.setattr(inbound, "_tell", Mock(side_effect=full))
+        with pytest.raises(StoreUnavailable):
+            await talk.returns.take("op1", deliver("STOP"))
+    assert await talk.store.inbound_messages("shop", 10) == []
+    assert not await talk.refuses()
+    assert await talk.status(waiting) == "queued"
+    assert talk.events("optout.created") == []
+    assert await talk.says("STOP") == [STOPPED]
+    assert await talk.status(waiting) == "canceled"
+    assert len(talk.events("optout.created")) == 1
 
 
 # --- START, YES, JOIN
