@@ -32,17 +32,3 @@ async def test_replies(client: Client, rig: Rig) -> None:
     assert [one["text"] for one in found] == ["answer 2", "answer 1", "answer 0"]
     assert found[0]["complete"] is True
     assert found[0]["in_reply_to"] in (None, sent.json["id"])
-
-
-async def test_an_opt_out_cancels_and_bars(client: Client) -> None:
-    message = {"from": "ACME", "to": "+79161234567", "text": "x"}
-    sent = (await client.post("/v1/messages", message)).json["id"]
-    reply = await client.post("/v1/optouts", {"number": "+79161234567", "sender": "ACME"})
-    assert reply.json == {
-        "number": "+79161234567", "sender": "ACME", "category": "*", "canceled": 1,
-    }  # fmt: skip
-    assert (await client.get(f"/v1/messages/{sent}")).json["reason"]["code"] == "opted_out"
-    assert (await client.post("/v1/messages", message)).code == "opted_out"
-    assert (await client.post("/v1/messages", {**message, "from": "BETA"})).status == 202
-    reply = await client.post("/v1/optouts", {"number": "0612"})
-    assert (reply.status, reply.code) == (422, "invalid_number")

@@ -388,12 +388,3 @@ class KeyList(msgspec.Struct):
     """Keys made through the API or the command line; those of the configuration are not listed."""
 
     data: list[KeyOut]
-
-
-class OptOutOut(msgspec.Struct):
-    """A recorded refusal and how many waiting messages it cancelled."""
-
-    number: str
-    sender: str
-    category: str
-    canceled: int

@@ -53,6 +53,7 @@ class Service:
         "clock",
         "document",
         "gathering",
+        "importing",
         "keyring",
         "keywords",
         "numbering",
@@ -99,6 +100,8 @@ class Service:
         """Octets of bodies being gathered now."""
         self.uploading: set[int] = set()
         """Batches with an upload under way: positions are counted by one at a time."""
+        self.importing: set[str] = set()
+        """Accounts whose opt-outs are being imported: each may hold a list in memory."""
         self.document = b""
         """The OpenAPI document, made once."""
 

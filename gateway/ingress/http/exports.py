@@ -7,7 +7,8 @@ with `Accept: application/x-ndjson`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import msgspec
@@ -67,20 +68,37 @@ async def _slice(
 async def _stream(
     call: Call, batch: int, excluded: bool, statuses: Sequence[int] | None, cursor: int | None
 ) -> web.StreamResponse:
-    """All rows, a thousand in memory at a time. A failure on the way breaks the connection: a
-    chunked body without its last chunk cannot be taken for a complete one."""
-    response = web.StreamResponse(headers={**call.headers, "Content-Type": NDJSON})
+    """All rows, a thousand in memory at a time."""
+    async with streamed(call, NDJSON) as stream:
+        while True:
+            rows, cursor = await _slice(call, batch, excluded, statuses, _PAGE, cursor)
+            if rows:
+                await stream.send(_lines(rows))
+            if cursor is None:
+                return stream.response
+
+
+class Stream:
+    """An answer that is written while it is made."""
+
+    def __init__(self, response: web.StreamResponse) -> None:
+        self.response = response
+
+    async def send(self, octets: bytes) -> None:
+        """Wait until they are on their way."""
+        # Whoever takes nothing for so long would hold one of `http.max_concurrent` for ever.
+        try:
+            async with asyncio.timeout(STALL):
+                await self.response.write(octets)
+        except TimeoutError:
+            raise ConnectionResetError("the caller does not read") from None
+
+
+@asynccontextmanager
+async def streamed(call: Call, media: str) -> AsyncIterator[Stream]:
+    """An answer of any length. A failure on the way breaks the connection: a chunked body without
+    its last chunk cannot be taken for a complete one."""
+    response = web.StreamResponse(headers={**call.headers, "Content-Type": media})
     await response.prepare(call.request)
-    while True:
-        rows, cursor = await _slice(call, batch, excluded, statuses, _PAGE, cursor)
-        if rows:
-            # Whoever takes nothing for so long would hold one of `http.max_concurrent` for ever.
-            try:
-                async with asyncio.timeout(STALL):
-                    await response.write(_lines(rows))
-            except TimeoutError:
-                raise ConnectionResetError("the caller does not read") from None
-        if cursor is None:
-            break
+    yield Stream(response)
     await response.write_eof()
-    return response

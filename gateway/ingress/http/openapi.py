@@ -192,6 +192,8 @@ def _responses(route: Route) -> Iterable[tuple[int, dict[str, Any]]]:
             content[route.plain or "application/json"] = {"schema": _ref(kind)}
         if route.lines:
             content[NDJSON] = {"schema": _ref(route.lines)}
+        if route.csv:
+            content["text/csv"] = {"schema": {"type": "string"}}
         for media in route.exports:
             content[media] = {"schema": {"type": "string"}}
         response: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What operators and compliance ask for: carriers, keys, replies, opt-outs.
+"""What operators ask for: carriers, keys, replies.
 
 In: calls. Out: answers. Keys are shown once, when they are made.
 """
@@ -16,16 +16,14 @@ from gateway.ingress.http.call import Answer, Call, answer, not_found, page_link
 from gateway.ingress.http.decode import decoder, refuse_nul
 from gateway.ingress.http.ports import CarrierStatus
 from gateway.ingress.http.problem import field_problem
-from gateway.ingress.http.shapes import KeyRequest, OptOutRequest
+from gateway.ingress.http.shapes import KeyRequest
 from gateway.ingress.http.views import inbound_out, key_out
-from gateway.store.messages import OptOut
 from gateway.store.records import ApiKey
 
 PAGE: Final = frozenset({"limit", "cursor"})
 KEYS: Final = frozenset({"account"})
 
 _decode_key: Final = decoder(KeyRequest)
-_decode_opt_out: Final = decoder(OptOutRequest)
 
 
 async def inbound(call: Call) -> Answer:
@@ -38,20 +36,6 @@ async def inbound(call: Call) -> Answer:
     cursor = values.spell_cursor(found[limit - 1].id) if len(found) > limit else None
     page = a.InboundPage([inbound_out(one) for one in found[:limit]], cursor)
     return answer(200, page, *page_link(call, query, cursor))
-
-
-async def opt_out(call: Call) -> Answer:
-    """Record a recipient's no and cancel what waits for them."""
-    body = await call.body()
-    request = _decode_opt_out(body)
-    refuse_nul(body)
-    number = values.e164(request.number)
-    if number is None:
-        detail = f"`number`: {len(request.number)} characters; it is not in international form"
-        raise field_problem("invalid_number", "#/number", detail)
-    entry = OptOut(call.account.name, number, request.sender, request.category, call.now, "api")
-    canceled = await call.service.store.opt_out([entry])
-    return answer(200, a.OptOutOut(f"+{number}", request.sender, request.category, canceled))
 
 
 async def carriers(call: Call) -> Answer:

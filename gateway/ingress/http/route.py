@@ -54,6 +54,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Struct by status (or one of several); None: an empty body."""
     lines: tuple[type, ...] = ()
     """Structs of the lines, for routes that also answer NDJSON."""
+    csv: bool = False
+    """Whether it also answers CSV."""
     plain: str | None = None
     """Media type of the answer where it is not made of a struct."""
     exports: tuple[str, ...] = ()

@@ -24,11 +24,12 @@ from gateway.ingress.http import (
     uploads,
     webhooks,
 )
-from gateway.ingress.http.parameters import ADMIN, CURSOR, LIMIT, OPTOUTS, READ, STRING, WRITE
+from gateway.ingress.http.parameters import ADMIN, CURSOR, LIMIT, READ, STRING, WRITE
 from gateway.ingress.http.route import Parameter, Route
 from gateway.ingress.http.routes_explain import EXPLAIN
 from gateway.ingress.http.routes_keywords import KEYWORDS
 from gateway.ingress.http.routes_moderation import MODERATION_ROUTES
+from gateway.ingress.http.routes_optouts import OPT_OUTS
 from gateway.ingress.http.routes_people import PEOPLE
 from gateway.ingress.http.routes_registries import REGISTRIES
 from gateway.ingress.http.routes_stopwords import STOPWORDS
@@ -345,18 +346,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         responses={200: a.InboundPage},
         parameters=(LIMIT, CURSOR),
     ),
-    Route(
-        method="POST",
-        path="/v1/optouts",
-        handler=operate.opt_out,
-        summary="Record an opt-out",
-        description="Waiting messages it concerns are cancelled. Recording it twice is no error.",
-        tag="Compliance",
-        scope=OPTOUTS,
-        request=shapes.OptOutRequest,
-        responses={200: a.OptOutOut},
-        takes_body=True,
-    ),
+    *OPT_OUTS,
     *PEOPLE,
     *MODERATION_ROUTES,
     *KEYWORDS,

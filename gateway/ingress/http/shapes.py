@@ -55,6 +55,9 @@ EventType = Literal[
     "keyword.matched",
     "batch.finished",
     "moderation.decided",
+    "optout.created",
+    "optout.removed",
+    "optout.imported",
 ]
 Timezone = Annotated[
     str,
@@ -288,11 +291,3 @@ class KeyRequest(Shape, kw_only=True):
     )
     expires_at: Instant | None = None
     name: Annotated[str, Meta(max_length=100)] = ""
-
-
-class OptOutRequest(Shape, kw_only=True):
-    """A recipient's no."""
-
-    number: Annotated[str, Meta(max_length=32, examples=["+79161234567"])]
-    sender: Annotated[str, Meta(max_length=64)] = "*"
-    category: Literal["*", "transactional", "service", "informational", "advertising"] = "*"
