@@ -164,7 +164,7 @@ class App:
         recovered = await self.store.open(unknown_policy(self.settings.carrier), clock())
         self._count_recovered(recovered.resent, recovered.unknown)
         await self.registries.start()
-        await self.words.apply(self.settings.policy)
+        await self.words.apply(self.settings.policy, self.settings.account)
         self.answering.apply(self.settings.account)
         self.answering.start()
         await self.returns.apply(self.settings.carrier, self.settings.account, self.settings.policy)
@@ -195,7 +195,7 @@ class App:
         restart."""
         # First: a file that cannot be used changes nothing.
         hours = self._read_hours(settings)
-        await self.words.apply(settings.policy)
+        await self.words.apply(settings.policy, settings.account)
         self.settings = settings
         self.taps.configure(settings)
         self.http.configure(settings)

@@ -103,7 +103,8 @@ class Text(msgspec.Struct, frozen=True):
     """The text with its placeholders, or, if the words are in the values alone, as one recipient
     would read it."""
     words: tuple[str, ...] = ()
-    """Entries of the lists that were found (`ru/credit: кредит*`); none in mode `manual`."""
+    """Entries of the lists that were found (`ru/credit: кредит*`, in a sender with ` (sender)`
+    after it); none if it waits for the mode `manual` alone."""
     template: str | None = None
 
 

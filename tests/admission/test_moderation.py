@@ -195,6 +195,16 @@ async def test_an_account_names_the_lists_that_apply(bench: Bench) -> None:
     assert (await bench.one("покер")).status == HELD
 
 
+async def test_lists_that_do_not_exist_are_told(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.set(lists=("bad", "bda"))
+    await bench.words.apply(Policy(), [bench.account])
+    assert [one.getMessage() for one in caplog.records] == [
+        "account shop: there is no stop-word list `bda`"
+    ]
+
+
 async def test_a_list_of_an_account_is_its_own(bench: Bench) -> None:
     bench.registry.put("mine", "носки", account="shop")
     bench.registry.put("theirs", "варежки", account="other")

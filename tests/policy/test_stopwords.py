@@ -172,6 +172,13 @@ def test_exceptions_cover_what_they_contain() -> None:
     assert found(words, "травматический") == ["травмат*"]
 
 
+def test_exceptions_are_looked_up_by_place() -> None:
+    words = matcher("кредит*", exceptions=["кредит доверия", "большой кредит доверия народа"])
+    text = "большой кредит доверия народа, кредит доверия, " * 3_000
+    assert found(words, text) == []
+    assert found(words, f"{text} кредит") == ["кредит*"]
+
+
 def test_scripts_without_spaces_have_no_word_ends() -> None:
     assert found(matcher("赌场"), "欢迎来到赌场玩") == ["赌场"]
     assert found(matcher("คาสิโน"), "เล่นคาสิโนออนไลน์") == ["คาสิโน"]

@@ -41,8 +41,8 @@ RESERVED: Final = frozenset({"check"})
 MOST_LISTS: Final = 100
 """Lists of one account: one for each language and purpose."""
 MOST_ENTRIES: Final = 100_000
-"""Entries of one account's lists: one automaton, whose last step holds the interpreter for about
-0.1 s at that size."""
+"""Entries of one account's lists: one automaton, whose last step holds the interpreter for 0.1
+to 0.2 s at that size."""
 OTHER: Final = "other"
 """Class of imported entries that name none."""
 

@@ -6,7 +6,9 @@ wrong without repeating the entry. Pure.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from gateway.policy.stopwords.folding import (
     DIGITS,
@@ -32,7 +34,7 @@ class EntryError(ValueError):
     """The entry cannot be used; the message says why and what to do."""
 
 
-class Pattern(NamedTuple):
+class Pattern(msgspec.Struct, frozen=True, gc=False):
     """An entry as it is looked for."""
 
     entry: str

@@ -294,7 +294,8 @@ def letters(text: str) -> tuple[str, ...]:
         folded = text.translate(_FOLDED)
         return read(folded, 0), read(folded, 1)
     first = octets.translate(_FIRST, _FIRST_OUT).decode("latin-1")
-    if _READ_ONCE(b" " + octets.translate(_KINDS, _UNSEEN)):
+    kinds = octets.translate(_KINDS, _UNSEEN)
+    if (b"1" not in kinds and b"2" not in kinds) or _READ_ONCE(b" " + kinds):
         return (first,)
     return first, octets.translate(_SECOND, _SECOND_OUT).decode("latin-1")
 

@@ -20,8 +20,8 @@ from gateway.errors import ConfigError
 from gateway.policy.stopwords.entries import EntryError, Pattern, pattern
 
 MOST_ENTRIES: Final = 50_000
-"""Entries of a list: operators' lists have some 20,000; compiling holds the interpreter for about
-1 ms a thousand."""
+"""Entries of a list: operators' lists have some 20,000; the last step of compiling holds the
+interpreter for 1 to 2 ms a thousand."""
 MOST_CLASSES: Final = 100
 SHOWN: Final = 20
 """Problems of a list that are told; whoever mends these sees the next."""

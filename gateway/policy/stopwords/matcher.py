@@ -17,12 +17,14 @@ Pure. Building takes 5 us an entry; use a thread for long lists.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from itertools import accumulate, pairwise
+from typing import Any, Final
 
 import ahocorasick
+import msgspec
 
 from gateway.policy.stopwords.entries import Pattern
 from gateway.policy.stopwords.folding import (
@@ -54,7 +56,7 @@ Span = tuple[int, int]
 """First and last place in the folded text."""
 
 
-class Hit(NamedTuple):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One entry that was found."""
 
     list: str
@@ -71,7 +73,7 @@ class Hit(NamedTuple):
         return f"{self.list}/{self.cls}: {self.entry}"
 
 
-class _Sought(NamedTuple):
+class _Sought(msgspec.Struct, frozen=True, gc=False):
     """A pattern and whose it is."""
 
     pattern: Pattern
@@ -102,31 +104,34 @@ class Matcher:
 class Search:
     """The automaton, and what its finds stand for."""
 
-    __slots__ = ("_automaton", "_sought")
+    __slots__ = ("_iter", "_sought")
 
     def __init__(self, lists: Sequence[StopList], own: bool = False) -> None:
-        self._sought: list[list[_Sought]] = []
-        self._automaton: Any = ahocorasick.Automaton(ahocorasick.STORE_INTS)
+        self._sought: list[tuple[_Sought, ...]] = []
+        automaton: Any = ahocorasick.Automaton(ahocorasick.STORE_INTS)
         known: dict[str, int] = {}
         for sought in _all(lists, own):
             for key in sought.pattern.keys:
                 place = known.get(key)
                 if place is None:
                     place = known[key] = len(self._sought)
-                    self._sought.append([])
-                    self._automaton.add_word(key, place)
-                self._sought[place].append(sought)
-        self._automaton.make_automaton()
+                    self._sought.append(())
+                    automaton.add_word(key, place)
+                self._sought[place] += (sought,)
+        automaton.make_automaton()
+        self._iter = automaton.iter
 
     def find(self, text: str, foreign: bool = False) -> tuple[Hit, ...]:
         """See `Matcher`; `foreign`: a word wholly in another alphabet counts in any case."""
         if not self._sought:
             return ()
         readings = letters(text)
-        found = [list(self._automaton.iter(readings[0]))]
+        found = [list(self._iter(readings[0]))]
         if len(readings) > 1:
-            found.append(list(self._automaton.iter(readings[1])))
-        return self._judge(text, found, foreign) if any(found) else ()
+            found.append(list(self._iter(readings[1])))
+            if found[1]:
+                return self._judge(text, found, foreign)
+        return self._judge(text, found, foreign) if found[0] else ()
 
     def _judge(
         self, text: str, found: Sequence[list[tuple[int, int]]], foreign: bool
@@ -141,7 +146,8 @@ class Search:
                 continue
             gaps, shown = GAPS[reading], places(folded, reading)
             for last, at in finds:
-                for pattern, hit, exception in self._sought[at]:
+                for sought in self._sought[at]:
+                    pattern, hit = sought.pattern, sought.hit
                     span = _span(folded, gaps, shown, last, pattern)
                     if span is None:
                         continue
@@ -149,16 +155,17 @@ class Search:
                         alphabets = alphabets or _Alphabets(text)
                         if alphabets.is_another(span, pattern.script):
                             continue
-                    if exception:
+                    if sought.exception:
                         exceptions.setdefault(hit.list, []).append(span)
                     else:
                         hits.setdefault(hit, []).append(span)
         if not exceptions:
             return tuple(hits)
+        covers = {name: _Cover(spans) for name, spans in exceptions.items()}
         return tuple(
             hit
             for hit, spans in hits.items()
-            if not all(_within(span, exceptions.get(hit.list, ())) for span in spans)
+            if hit.list not in covers or not all(map(covers[hit.list].contains, spans))
         )
 
 
@@ -172,8 +179,21 @@ def _all(lists: Sequence[StopList], own: bool) -> Iterator[_Sought]:
                     yield _Sought(pattern, hit, exception)
 
 
-def _within(span: Span, others: Sequence[Span]) -> bool:
-    return any(first <= span[0] and span[1] <= last for first, last in others)
+class _Cover:
+    """What exceptions cover. A long text may have thousands of them, so they are searched by
+    place."""
+
+    __slots__ = ("_firsts", "_lasts")
+
+    def __init__(self, spans: list[Span]) -> None:
+        spans = sorted(spans)
+        self._firsts = [first for first, _ in spans]
+        self._lasts = list(accumulate([last for _, last in spans], max))
+
+    def contains(self, span: Span) -> bool:
+        """Whether one exception has the whole of a hit within it."""
+        place = bisect_right(self._firsts, span[0]) - 1
+        return place >= 0 and span[1] <= self._lasts[place]
 
 
 def _span(
