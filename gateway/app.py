@@ -28,6 +28,7 @@ from config.settings import Account, Carrier, Settings
 from gateway import VERSION, log
 from gateway import metrics as m
 from gateway.admission import ANSWER, REPLY, Checks
+from gateway.admission.contacts import Ledger
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
 from gateway.admission.numbers import Numbers
@@ -86,6 +87,7 @@ class App:
         self.metrics = m.Metrics()
         self.store = SqliteStore(settings.store, settings.gateway.node, self.metrics, clock)
         registered = Registered()
+        self.contacts = Ledger(self.store, self.metrics, clock)
         self.words = WordLists(self.store, self.metrics)
         self.store.on_registry(self.words.changed)
         self.world = World(
@@ -96,6 +98,7 @@ class App:
             registered=registered,
             sender_rules=CountryRules(read_sender_rules(settings.policy.senders)),
             moderation=Moderation(self.words, self.store),
+            contacts=self.contacts,
         )
         self.registries = Registries(self.store, self.metrics)
         self.registries.tell(Kind.SENDER, registered.take_senders)
@@ -153,7 +156,7 @@ class App:
             self.metrics,
             self._check_store,
             self.dispatcher.status,
-            [self.http.flush, self.smpp.flush, self.mailboxes.flush],
+            [self.http.flush, self.smpp.flush, self.mailboxes.flush, self.contacts.tick],
             self.taps,
         )
         self.housekeeping = Housekeeping(self.store, self.metrics, clock)
@@ -163,6 +166,7 @@ class App:
         self.store.rule_accounts(account_rules(self.settings.account))
         recovered = await self.store.open(unknown_policy(self.settings.carrier), clock())
         self._count_recovered(recovered.resent, recovered.unknown)
+        self.contacts.configure(self.settings.account)
         await self.registries.start()
         await self.words.apply(self.settings.policy, self.settings.account)
         self.answering.apply(self.settings.account)
@@ -204,6 +208,7 @@ class App:
         self.store.rule_accounts(account_rules(settings.account))
         self.world.routing = RoutingTable(settings.route, settings.carrier)
         self.world.sender_rules = CountryRules(read_sender_rules(settings.policy.senders))
+        self.contacts.configure(settings.account)
         self.answering.apply(settings.account)
         await self.returns.apply(settings.carrier, settings.account, settings.policy)
         self._keep_hours(hours)
@@ -230,6 +235,7 @@ class App:
         await self.housekeeping.stop()
         await self.registries.stop()
         await self.words.stop()
+        await self.contacts.stop()
         await self.ops.stop()
         await self.store.close()
         logger.info("stopped")

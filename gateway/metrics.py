@@ -94,6 +94,12 @@ STOP_WORD_HITS = _row(
 STOP_WORD_LISTS = _row(
     "gauge", "stop_word_list_entries", "Entries of the lists in force.", "list", "version"
 )
+FREQUENCY_ENTRIES = _row(
+    "gauge", "frequency_entries", "Messages remembered for frequency caps, of 20 million."
+)
+FREQUENCY_UNREAD = _row(
+    "gauge", "frequency_caps_unread", "Frequency caps whose past is being read: 503 meanwhile."
+)
 
 # the SMPP server
 SMPP_CONNECTIONS = _row("gauge", "smpp_connections", "Customers' connections.", "state")

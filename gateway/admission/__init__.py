@@ -14,6 +14,7 @@ from gateway.admission import (
     country,
     duplicate,
     encode,
+    frequency,
     local_time,
     moderation,
     number,
@@ -50,10 +51,12 @@ ORDER: Final[tuple[Check, ...]] = (
     quiet.check,
     route.check,
     duplicate.check,
+    frequency.check,
 )
 """The order is the policy: what refuses the whole submission first, then what refuses most for
 least work. Duplicates come last, so that a recipient refused for another reason does not bar a
-later, better entry with the same number. A new check is a file and a line here."""
+later, better entry with the same number; then how often a number is written to, because it
+remembers what it lets pass. A new check is a file and a line here."""
 
 ANSWER: Final[tuple[Check, ...]] = (
     schedule.check,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from gateway.admission.contacts import Ledger
 from gateway.admission.judging import Moderation
 from gateway.admission.numbering import Numbering
 from gateway.admission.registered import Registered
@@ -63,6 +64,7 @@ class World:
     moderation, the hours."""
 
     __slots__ = (
+        "contacts",
         "moderation",
         "numbering",
         "opt_outs",
@@ -84,7 +86,9 @@ class World:
         sender_rules: CountryRules = NO_RULES,
         moderation: Moderation | None = None,
         quiet: QuietHours | None = None,
+        contacts: Ledger | None = None,
     ) -> None:
+        self.contacts = contacts
         self.numbering = numbering
         self.routing = routing
         self.opt_outs = opt_outs

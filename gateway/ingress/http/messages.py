@@ -41,6 +41,10 @@ async def create(call: Call) -> Answer:
     draft = Draft(message.to, message.vars, message.client_ref)
     passed = await service.admission.admit(ask, [draft])
     if not passed:
+        # What was accepted the first time may count against it now.
+        before = await call.answered_before()
+        if before is not None:
+            return before
         code = draft.code or "invalid_number"
         service.tally.ineligible(call.account.name, [code])
         raise reason_problem(code, draft.detail, draft.pointer)
