@@ -20,7 +20,14 @@ class RoutingTable:
     """The most specific route wins: account named, then longest prefix, then country named, then
     order in the file."""
 
-    __slots__ = ("_cache", "_carriers", "_routes", "senders_registered", "templates_required")
+    __slots__ = (
+        "_cache",
+        "_carriers",
+        "_routes",
+        "_wants_templates",
+        "senders_registered",
+        "templates_required",
+    )
 
     def __init__(self, routes: Sequence[Route], carriers: Sequence[Carrier] = ()) -> None:
         self._routes = tuple(routes)
@@ -38,6 +45,7 @@ class RoutingTable:
         for carrier in carriers:
             for category in carrier.templates_required:
                 required.setdefault(category, {})[carrier.name] = carrier.template_fallback
+        self._wants_templates: dict[str, bool] = {}
         self.templates_required: Mapping[str, Mapping[str, Fallback]] = required
         """By category the carriers that want its texts to match a template, and what becomes of
         those that do not."""
@@ -80,6 +88,17 @@ class RoutingTable:
         return [
             route.name for route in self._routes if not route.accounts or account in route.accounts
         ]
+
+    def wants_templates(self, account: str) -> bool:
+        """Whether some carrier an account's messages may reach demands templates of some of
+        them."""
+        found = self._wants_templates.get(account)
+        if found is None:
+            demanding = {name for each in self.templates_required.values() for name in each}
+            found = self._wants_templates[account] = any(
+                not demanding.isdisjoint(self._carriers[route]) for route in self.routes_of(account)
+            )
+        return found
 
     def find(self, account: str, digits: str, country: str | None) -> str | None:
         """The route for one number (E.164 digits), or None."""

@@ -90,7 +90,7 @@ class Checks:
     def apart(self, account: str) -> bool:
         """See `draft.Admission.apart`."""
         world = self.world
-        return bool(world.routing.templates_required) or world.registered.templates.concern(account)
+        return world.routing.wants_templates(account) or world.registered.templates.concern(account)
 
     async def admit(self, ask: Ask, drafts: list[Draft]) -> list[Draft]:
         """Run the checks; see `draft.Admission.admit`."""

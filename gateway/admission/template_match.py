@@ -42,8 +42,10 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     takes."""
     if not ask.named:
         ask.template = None  # what was found of an earlier list of an upload is none of this one's
-        registry = world.registered.templates
-        if not world.routing.templates_required and not registry.concern(ask.account.name):
+        account = ask.account.name
+        if not world.routing.wants_templates(account) and not (
+            world.registered.templates.concern(account)
+        ):
             return drafts
     judging = _Judging(ask, world)
     if not drafts:
@@ -70,7 +72,7 @@ class _Judging:
     def __init__(self, ask: Ask, world: World) -> None:
         self._ask = ask
         self._world = world
-        self._known: dict[tuple[str, str], Verdict] = {}
+        self._known: dict[tuple[str, tuple[Template, ...]], Verdict] = {}
 
     def all(self, drafts: Sequence[Draft]) -> list[tuple[Draft, str, Verdict]]:
         """Draft, text and verdict; drafts that lack a value are `render`'s to refuse."""
@@ -90,7 +92,10 @@ class _Judging:
 
     def of(self, text: str) -> Verdict:
         """What a text comes to in the category the submission has now."""
-        key = (text, self._ask.category.value)
+        ask = self._ask
+        matching = self._world.registered.templates.matching(ask.account.name, text)
+        # Texts differ for every recipient, what they are made from does not.
+        key = (ask.category.value, matching)
         verdict = self._known.get(key)
         if verdict is None:
             verdict = self._known[key] = self._judge(*key)
@@ -108,12 +113,10 @@ class _Judging:
             f"at most {over.most} are approved"
         )
 
-    def _judge(self, text: str, category: str) -> Verdict:
+    def _judge(self, category: str, matching: Sequence[Template]) -> Verdict:
         ask, world = self._ask, self._world
         found = [
-            each
-            for each in world.registered.templates.matching(ask.account.name, text)
-            if each.doc.category == category and each.usable(ask.now)
+            each for each in matching if each.doc.category == category and each.usable(ask.now)
         ]
         if ask.named:
             # The name chooses among several that look alike.

@@ -73,7 +73,17 @@ class Over(NamedTuple):
 class Template:
     """A template, ready to be compared."""
 
-    __slots__ = ("_decided", "_longest", "_most", "_words", "account", "doc", "name", "names")
+    __slots__ = (
+        "_decided",
+        "_inner",
+        "_longest",
+        "_most",
+        "_words",
+        "account",
+        "doc",
+        "name",
+        "names",
+    )
 
     def __init__(self, account: str, name: str, doc: RegisteredTemplate) -> None:
         self.account = account
@@ -83,6 +93,7 @@ class Template:
         self._words = pieces[::2]
         self.names = tuple(pieces[1::2])
         self._most = [doc.slots.get(name, DEFAULT_SLOT) for name in self.names]
+        self._inner = tuple(zip(self._words[1:-1], self._most, strict=False))
         self._longest = sum(map(len, self._words)) + sum(self._most)
         self._decided = {
             each.carrier: each.status == "approved"
@@ -117,7 +128,24 @@ class Template:
 
     def matches(self, text: str) -> bool:
         """Whether the text is made from it."""
-        return len(text) <= self._longest and self._places(text, self._most) is not None
+        words, last = self._words, self._words[-1]
+        end = len(text) - len(last)
+        if len(text) > self._longest or not text.endswith(last):
+            return False
+        if not self._most:
+            return text == last
+        start = len(words[0])
+        if end < start or not text.startswith(words[0]):
+            return False
+        # The usual case: every word at the first place it is found at. Without a list of places it
+        # costs a third.
+        find = text.find
+        for word, limit in self._inner:
+            found = find(word, start, min(end, start + limit + len(word)))
+            if found < 0:
+                return self._search(text, self._most, end) is not None
+            start = found + len(word)
+        return end - start <= self._most[-1] or self._search(text, self._most, end) is not None
 
     def over(self, text: str) -> Over | None:
         """The slot whose value is too long, if that is all that keeps a text from matching."""
@@ -186,13 +214,15 @@ class Template:
 class Templates:
     """The registry at one moment."""
 
-    __slots__ = ("_by_head", "_by_name", "_cache")
+    __slots__ = ("_by_head", "_by_name", "_cache", "_heads")
 
     def __init__(self, entries: Iterable[tuple[str, str, RegisteredTemplate]] = ()) -> None:
         """`entries`: (account, name, what it says)."""
         self._by_name: dict[tuple[str, str], Template] = {}
         self._by_head: dict[str, dict[int, dict[str, list[Template]]]] = {}
         self._cache: dict[tuple[str, str], tuple[Template, ...]] = {}
+        self._heads: dict[str, list[tuple[int, dict[str, list[Template]]]]] = {}
+        """What may concern an account: its own and everybody's, by the length of the head."""
         for account, name, doc in entries:
             template = Template(account, name, doc)
             self._by_name[account, name] = template
@@ -231,12 +261,19 @@ class Templates:
     def _begun(self, account: str, text: str) -> list[Template]:
         """Templates whose first words a text begins with; those that begin with a slot are all
         looked at."""
-        return [
-            template
-            for owner in (account, ANYBODY)
-            for length, heads in self._by_head.get(owner, {}).items()
-            for template in heads.get(text[:length], ())
-        ]
+        heads = self._heads.get(account)
+        if heads is None:
+            heads = self._heads[account] = [
+                each
+                for owner in dict.fromkeys((account, ANYBODY))
+                for each in self._by_head.get(owner, {}).items()
+            ]
+        begun: list[Template] = []
+        for length, by_text in heads:
+            found = by_text.get(text[:length])
+            if found is not None:
+                begun += found
+        return begun
 
 
 def complaints(text: str, slots: Iterable[str]) -> str:

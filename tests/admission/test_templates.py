@@ -273,6 +273,17 @@ async def test_without_templates_nothing_is_looked_at(world: World, ask: MakeAsk
     assert Checks(world).apart("shop") and not Checks(world).apart("other")
 
 
+def test_only_accounts_whose_messages_may_meet_a_demand_are_looked_at() -> None:
+    routes = [
+        Route(name="strict", carriers=("op1",), accounts=("shop",)),
+        Route(name="other", carriers=("op2",)),
+    ]
+    demanding = Carrier(name="op1", templates_required=("service",))
+    table = RoutingTable(routes, [demanding, Carrier(name="op2")])
+    assert table.wants_templates("shop") and not table.wants_templates("other")
+    assert not RoutingTable(routes, [Carrier(name="op2")]).wants_templates("shop")
+
+
 async def test_an_answer_to_a_keyword_is_kept_from_carriers_like_any_text(
     strict: World, ask: MakeAsk
 ) -> None:
