@@ -14,6 +14,7 @@ from config import settings as s
 from config.hours import read_quiet_hours, read_zones
 from config.keyword_files import read_keywords
 from config.policy_files import PolicyFileError, stop_list_path
+from config.rates_references import check_rates
 from config.sender_rules import read_sender_rules
 
 Problem = tuple[str, str]
@@ -40,6 +41,7 @@ def check_policy(found: s.Settings) -> Iterator[Problem]:
             )
     yield from _file("policy.keywords", read_keywords, found.policy.keywords)
     yield from keyword_references.check(found)
+    yield from check_rates(found)
 
 
 def _file(path: str, read: Callable[[str], Any], name: str) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ import msgspec
 from config.settings import Account
 from gateway import metrics as m
 from gateway.draft import Admission, Ask, Draft, content, new_messages, texts_of
-from gateway.errors import AldisError, Refused, StoreError
+from gateway.errors import AldisError, Busy, Refused, StoreError
 from gateway.metrics import Metrics
 from gateway.model import Category
 from gateway.policy.keywords import Kind
@@ -157,7 +157,7 @@ class Answering:
             except Refused as refused:
                 self._count(own, refused.reason.code)
                 continue
-            except StoreError as error:
+            except (Busy, StoreError) as error:
                 logger.warning("answers not given: %s", error, extra={"count": len(own)})
                 self._count(own, "store")
                 continue

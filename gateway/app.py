@@ -149,6 +149,7 @@ class App:
             registries=self.registries,
             keywords=self.returns.listening,
             words=self.words,
+            usage=self.dispatcher.usage,
             version=VERSION,
         )
         self.ops = OpsServer(

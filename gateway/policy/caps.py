@@ -13,14 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 MINUTE: Final = 60 * 1_000_000
 HOUR: Final = 60 * MINUTE
 _SECOND: Final = 1_000_000
 
-PERIODS: Final = ("minute", "hour", "day")
+Period = Literal["minute", "hour", "day"]
+PERIODS: Final[tuple[Period, ...]] = ("minute", "hour", "day")
 BLOCKS: Final = {"minute": 20, "hour": 100, "day": 200}
 """Blocks a cap is reserved in. A crash costs at most two of them; a day's cap of a million is
 written down every 5,000 PDUs."""
@@ -41,7 +42,7 @@ class Reservation(NamedTuple):
 class Usage(NamedTuple):
     """How one cap stands."""
 
-    period: str
+    period: Period
     limit: int
     used: int
     resets_at: int
@@ -77,7 +78,7 @@ class _Count:
 
     __slots__ = ("asked", "block", "cap", "kept", "period", "start", "until", "used")
 
-    def __init__(self, period: str, cap: int) -> None:
+    def __init__(self, period: Period, cap: int) -> None:
         self.period = period
         self.cap = cap
         self.block = max(cap // BLOCKS[period], min(cap, LEAST_BLOCK))

@@ -74,8 +74,7 @@ async def test_a_long_message_arrives_and_its_receipts_find_it(
     (running,) = world.dispatcher._carriers.values()
     running._deliveries._port = port
     message = await sent(world, LONG, tlvs=TLVS.get(profile, ()), parts=2)
-    await world.store.until(lambda: bool(world.store.results))
-    assert world.store.results[0].status == Status.SENT
+    await world.store.sent(1)
     await operator.until(lambda: operator.undelivered == 0 and operator.counters.receipts > 0)
     (view,) = await world.store.messages(None, [message])
     assert view is not None

@@ -19,11 +19,12 @@ from gateway.admission.uploads import Uploads
 from gateway.admission.word_lists import WordLists
 from gateway.admission.world import World
 from gateway.app import account_rules
-from gateway.dispatch.carrier import CarrierStatus
+from gateway.dispatch.standing import CarrierStatus
 from gateway.events import Events
 from gateway.ingress.http import HttpApi
 from gateway.metrics import Metrics
 from gateway.model import OnUnknown
+from gateway.policy.caps import Usage
 from gateway.registries import Registries
 from gateway.returns import Returns
 from gateway.routing import RoutingTable
@@ -129,6 +130,7 @@ class Rig:
         # Not started: nothing is delivered to the endpoints tests make up.
         self.events = Events(self.store, self.metrics, self.settings.webhooks, self.clock)
         self.carriers = [carrier("op", 1, 2)]
+        self.usage: dict[str, list[Usage]] = {}
         self.api = HttpApi(
             self.settings,
             self.store,
@@ -142,6 +144,7 @@ class Rig:
             registries=self.registries,
             keywords=self.returns.listening,
             words=self.words,
+            usage=lambda account: self.usage.get(account, []),
             version="1.2.3",
         )
 

@@ -338,32 +338,6 @@ class InboundPage(msgspec.Struct):
     next_cursor: str | None
 
 
-class CarrierOut(msgspec.Struct):
-    """A carrier as dispatch sees it now."""
-
-    name: str
-    state: Literal["up", "degraded", "down"]
-    bound: int
-    """Sessions up, of those `wanted`."""
-    wanted: int
-    window: int
-    """Submits that may be unanswered over all sessions that are up."""
-    outstanding: int
-    buffered: int
-    """PDUs leased and not yet sent."""
-    rate: float
-    """PDU/s by configuration."""
-    rate_now: float
-    """PDU/s in force, slow-down included; 0 while the operator wants silence."""
-    last_error: str | None
-
-
-class CarrierList(msgspec.Struct):
-    """Every configured carrier."""
-
-    data: list[CarrierOut]
-
-
 class KeyOut(msgspec.Struct):
     """An API key; `prefix` is all that is known of the key itself."""
 

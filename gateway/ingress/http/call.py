@@ -63,6 +63,7 @@ class Service:
         "tally",
         "uploading",
         "uploads",
+        "usage",
         "webhooks",
         "words",
     )
@@ -81,6 +82,7 @@ class Service:
         registries: ports.Registries,
         keywords: ports.Keywords,
         words: ports.StopWords,
+        usage: ports.Usages,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -94,6 +96,7 @@ class Service:
         self.registries = registries
         self.keywords = keywords
         self.words = words
+        self.usage = usage
         self.gathering = Gathering(store, clock)
         self.tally = Tally()
         self.buffered = 0

@@ -67,6 +67,7 @@ def _again(call: Call, view: MessageView) -> tuple[Ask, Draft]:
     ask = Ask(
         call.account, view.text, call.now, sender=view.sender, category=Category(view.category)
     )
+    ask.replacing = True  # it counts already wherever messages are counted
     values = None if view.vars is None else _decode_vars(view.vars)
     return ask, Draft(f"+{view.number}", values, view.client_ref)
 
@@ -75,7 +76,7 @@ def _explanation(
     call: Call, ask: Ask, draft: Draft, steps: list[Step], view: MessageView | None
 ) -> x.Explanation:
     stopped = next((one for one in steps if one.decision is Decision.REFUSES), None)
-    route, carriers = (None, []) if stopped else _carriers(call, draft)
+    route, carriers = (None, []) if stopped else _carriers(call, draft, ask.category.value)
     status = None if stopped else status_name(draft.status)
     code = stopped.code if stopped else draft.reason
     detail = stopped.detail if stopped else ""
@@ -102,7 +103,7 @@ def _step(one: Step) -> x.StepOut:
     )
 
 
-def _carriers(call: Call, draft: Draft) -> tuple[str | None, list[x.CarrierChoice]]:
+def _carriers(call: Call, draft: Draft, category: str) -> tuple[str | None, list[x.CarrierChoice]]:
     if not draft.lane:
         return None, []
     lane = Lane.parse(draft.lane)
@@ -118,19 +119,31 @@ def _carriers(call: Call, draft: Draft) -> tuple[str | None, list[x.CarrierChoic
             elif name not in statuses:
                 found.append(x.CarrierChoice(name, False, "it is not configured (any more)"))
             else:
-                takes, why = _takes(statuses[name])
+                takes, why = _takes(statuses[name], category)
                 found.append(x.CarrierChoice(name, takes, why))
     return lane.route, found
 
 
-def _takes(status: CarrierStatus) -> tuple[bool, str]:
+def _takes(status: CarrierStatus, category: str) -> tuple[bool, str]:
     """Whether a carrier takes messages now, and why (not)."""
     if status.bound <= 0:
         return False, f"no session is up ({status.last_error or 'not bound yet'})"
     if status.rate_now <= 0:
         return False, "the operator wants silence"
+    for window in status.windows:
+        if window.category == category and not window.open:
+            until = "" if window.changes_at is None else f" until {_when(window.changes_at)}"
+            return False, f"its send window for {category} messages is closed{until}"
+    for cap in status.caps:
+        if cap.used >= cap.limit:
+            until = _when(cap.resets_at)
+            return False, f"its cap of {cap.limit} PDUs a {cap.period} is reached until {until}"
     slowed = " (slowed down by its complaints)" if status.rate_now < status.rate else ""
     return True, f"up, {status.rate_now:g} PDU/s{slowed}"
+
+
+def _when(at: int) -> str:
+    return instant(at).isoformat(timespec="seconds")
 
 
 def _verdict(

@@ -6,7 +6,7 @@ In: calls. Out: answers. Keys are shown once, when they are made.
 from __future__ import annotations
 
 import ipaddress
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -14,7 +14,6 @@ from gateway.ingress.http import answers as a
 from gateway.ingress.http import auth, values
 from gateway.ingress.http.call import Answer, Call, answer, not_found, page_link
 from gateway.ingress.http.decode import decoder, refuse_nul
-from gateway.ingress.http.ports import CarrierStatus
 from gateway.ingress.http.problem import field_problem
 from gateway.ingress.http.shapes import KeyRequest
 from gateway.ingress.http.views import inbound_out, key_out
@@ -36,32 +35,6 @@ async def inbound(call: Call) -> Answer:
     cursor = values.spell_cursor(found[limit - 1].id) if len(found) > limit else None
     page = a.InboundPage([inbound_out(one) for one in found[:limit]], cursor)
     return answer(200, page, *page_link(call, query, cursor))
-
-
-async def carriers(call: Call) -> Answer:
-    """Carriers as dispatch sees them now."""
-    return answer(200, a.CarrierList([_carrier(one) for one in call.service.carriers()]))
-
-
-def _carrier(status: CarrierStatus) -> a.CarrierOut:
-    return a.CarrierOut(
-        status.name,
-        _state(status),
-        status.bound,
-        status.wanted,
-        status.window,
-        status.outstanding,
-        status.buffered,
-        status.rate,
-        status.rate_now,
-        status.last_error or None,
-    )
-
-
-def _state(status: CarrierStatus) -> Literal["up", "degraded", "down"]:
-    if status.bound <= 0:
-        return "down"
-    return "up" if status.bound >= status.wanted else "degraded"
 
 
 async def keys(call: Call) -> Answer:

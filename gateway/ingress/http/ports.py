@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from config.settings import Account
 from gateway.draft import SeenNumbers
+from gateway.policy.caps import Usage
 from gateway.policy.stopwords.lists import StopList
 from gateway.policy.stopwords.matcher import Hit
 from gateway.store.keywords import Meaning
@@ -134,6 +135,19 @@ class Webhooks(Protocol):
         ...
 
 
+class CategoryWindow(Protocol):
+    """Whether a carrier takes a category now."""
+
+    @property
+    def category(self) -> str: ...
+    @property
+    def open(self) -> bool: ...
+    @property
+    def changes_at(self) -> int | None:
+        """UTC µs; None: it stays so."""
+        ...
+
+
 class CarrierStatus(Protocol):
     """One carrier as dispatch sees it now."""
 
@@ -170,7 +184,25 @@ class CarrierStatus(Protocol):
 
     @property
     def last_error(self) -> str: ...
+    @property
+    def slowed(self) -> bool:
+        """Whether complaints have taken something from the rate."""
+        ...
+
+    @property
+    def windows(self) -> Sequence[CategoryWindow]:
+        """Its send windows by category; empty if it has none."""
+        ...
+
+    @property
+    def caps(self) -> Sequence[Usage]: ...
+    @property
+    def campaigns(self) -> Sequence[tuple[str, Usage]]:
+        """The campaigns that have used most of their day's cap."""
+        ...
 
 
+Usages = Callable[[str], Sequence[Usage]]
+"""How an account's caps stand; empty if it has none."""
 Carriers = Callable[[], Sequence[CarrierStatus]]
 """Every configured carrier."""

@@ -31,6 +31,7 @@ from gateway.ingress.http.routes_keywords import KEYWORDS
 from gateway.ingress.http.routes_moderation import MODERATION_ROUTES
 from gateway.ingress.http.routes_optouts import OPT_OUTS
 from gateway.ingress.http.routes_people import PEOPLE
+from gateway.ingress.http.routes_rates import RATES
 from gateway.ingress.http.routes_registries import REGISTRIES
 from gateway.ingress.http.routes_stopwords import STOPWORDS
 from gateway.model import STATUS_NAMES
@@ -352,15 +353,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *KEYWORDS,
     *REGISTRIES,
     *STOPWORDS,
-    Route(
-        method="GET",
-        path="/v1/carriers",
-        handler=operate.carriers,
-        summary="Carriers now",
-        tag="Operation",
-        scope=ADMIN,
-        responses={200: a.CarrierList},
-    ),
+    *RATES,
     Route(
         method="GET",
         path="/v1/keys",

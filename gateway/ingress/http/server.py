@@ -39,6 +39,7 @@ from gateway.ingress.http.problem import (
 )
 from gateway.ingress.http.route import Route
 from gateway.ingress.http.routes import ROUTES
+from gateway.policy.caps import Usage
 from gateway.store.contract import Store
 
 log = logging.getLogger("aldis.ingress")
@@ -85,6 +86,11 @@ class _Server(web.Server):
         return protocol
 
 
+def _unlimited(account: str) -> Sequence[Usage]:
+    """Nobody counts."""
+    return ()
+
+
 class HttpApi:
     """The customers' HTTP API on its port."""
 
@@ -103,6 +109,7 @@ class HttpApi:
         registries: ports.Registries,
         keywords: ports.Keywords,
         words: ports.StopWords,
+        usage: ports.Usages = _unlimited,
         version: str = "0",
         routes: Sequence[Route] = ROUTES,
     ) -> None:
@@ -123,6 +130,7 @@ class HttpApi:
             registries,
             keywords,
             words,
+            usage,
         )
         self._service.document = msgspec.json.encode(document(routes, version))
         self._claims = Claims()
