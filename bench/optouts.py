@@ -9,6 +9,7 @@ Run: `python -m bench.optouts`.
 
 import asyncio
 import contextlib
+import gc
 import random
 import resource
 import sys
@@ -22,6 +23,7 @@ import click
 
 from bench.load.report import RESULTS, percentiles, report
 from config.settings import StoreSettings
+from gateway.app import GC_THRESHOLD
 from gateway.metrics import Metrics
 from gateway.model import OnUnknown, Status
 from gateway.store.messages import Content, Demand, NewMessage, OptOut, Outcome, Settled, Submission
@@ -173,10 +175,10 @@ async def _import(rig: Rig, count: int, figures: dict[str, Any], name: str) -> N
     numbers = clean(count, 3)
     async with rig.codes_beside() as codes:
         begun = time.perf_counter()
-        for first in range(0, count, 20_000):
+        for first in range(0, count, 50_000):
             await rig.store.import_opt_outs([
                 OptOut(ACCOUNT, number, "*", "*", now(), "import")
-                for number in numbers[first : first + 20_000]
+                for number in numbers[first : first + 50_000]
             ])  # fmt: skip
         figures[f"import_{name}_s"] = round(time.perf_counter() - begun, 2)
     figures[f"import_{name}_code_ms"] = percentiles(codes)
@@ -257,7 +259,8 @@ async def _run(ledger: int, imported: int, waiting: int, directory: Path) -> dic
 @click.option("--keep/--no-keep", default=True, help="Write a results file.")
 def main(ledger: int, imported: int, waiting: int, keep: bool) -> None:
     """Measure refusals."""
-    sys.setswitchinterval(0.0005)  # as the gateway sets it
+    sys.setswitchinterval(0.0005)  # these two as the gateway sets them
+    gc.set_threshold(*GC_THRESHOLD)
     with tempfile.TemporaryDirectory() as directory:
         figures = asyncio.run(_run(ledger, imported, waiting, Path(directory)))
     settings = {"ledger": ledger, "imported": imported, "waiting": waiting}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from workbench import DAY, HOUR, START, Bench
 
+from gateway.errors import StoreUnavailable
 from gateway.metrics import (
     OPT_OUT_CANCELED,
     OPT_OUT_MARKS,
@@ -25,6 +26,7 @@ from gateway.store.sqlite import (
     marking,
     marks,
     number_index,
+    opt_outs,
     opt_outs_cancel,
     opt_outs_memory,
     opt_outs_views,
@@ -341,3 +343,21 @@ async def test_a_refusal_that_could_not_be_stored_holds_for_nobody(bench: Bench)
 
 class Unspeakable:
     """No JSON says this."""
+
+
+async def test_an_import_that_fails_midway_says_so(bench: Bench, monkeypatch):
+    record = opt_outs.import_step
+    steps = 0
+
+    def fails(*given: Any, **more: Any) -> int:
+        nonlocal steps
+        steps += 1
+        if steps in (2, 3, 9):
+            raise sqlite3.OperationalError("disk I/O error")
+        return record(*given, **more)
+
+    monkeypatch.setattr(opt_outs, "import_step", fails)
+    for count in (5_000, 20_000):  # while the last calls are waited for, and before
+        with pytest.raises(StoreUnavailable):
+            await bench.store.import_opt_outs([opt_out(N + n) for n in range(count)])
+    assert await refuses(bench, N)

@@ -23,8 +23,38 @@ RECORD_STEP: Final = 500
 IMPORT_STEP: Final = 1_000
 """Refusals of an import in one call to the writer: 10 to 20 ms, a one-time code waits so long."""
 
+AHEAD: Final = 3
+"""Calls to the writer made before the first is answered: they share commits, and a one-time code
+waits for no more than these."""
+
 _number: Final = attrgetter("number")
 _account: Final = attrgetter("account")
+
+
+class _Ahead:
+    """Calls that count something, a few of them under way at a time."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._under_way: deque[Future[int]] = deque()
+
+    async def take(self, call: Future[int]) -> None:
+        """One more; waits for the first if there are too many."""
+        self._under_way.append(call)
+        if len(self._under_way) > AHEAD:
+            self.total += await self._under_way.popleft()
+
+    async def __aenter__(self) -> _Ahead:
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        results = await gather(*self._under_way, return_exceptions=True)
+        for result in results:
+            if not isinstance(result, int):
+                if error is None:
+                    raise result
+                break
+            self.total += result
 
 
 class OptOutCalls(Calls):
@@ -54,14 +84,13 @@ class OptOutCalls(Calls):
         for _, own in groupby(sorted(entries, key=_account), key=_account):
             # The table is a tree by number: a step of neighbours dirties a tenth of the pages.
             ordered = sorted(own, key=_number)
-            for first in range(0, len(ordered), IMPORT_STEP):
-                step = ordered[first : first + IMPORT_STEP]
-                new += await self._writer.call(
-                    "import_opt_outs",
-                    partial(opt_outs.import_step, memory=self._memory, entries=step),
-                    len(step),
-                )
-                await self._grow()
+            async with _Ahead() as ahead:
+                for first in range(0, len(ordered), IMPORT_STEP):
+                    step = ordered[first : first + IMPORT_STEP]
+                    record = partial(opt_outs.import_step, memory=self._memory, entries=step)
+                    await ahead.take(self._writer.call("import_opt_outs", record, len(step)))
+                    await self._grow()
+            new += ahead.total
         return new
 
     async def cancel_opted_out(
@@ -131,21 +160,13 @@ class OptOutCalls(Calls):
         found = await self._writer.call(
             "cancel_opted_out", lambda t: opt_outs_cancel.search(memory, accounts, numbers)
         )
-        canceled = 0
-        under_way: deque[Future[int]] = deque()
-        while (ids := await self._reader.call("cancel_opted_out", found.step)) is not None:
-            for first in range(0, len(ids), opt_outs_cancel.CANCEL_STEP):
-                if len(under_way) == opt_outs_cancel.AHEAD:
-                    canceled += await under_way.popleft()
-                step = ids[first : first + opt_outs_cancel.CANCEL_STEP]
-                under_way.append(
-                    self._writer.call(
-                        "cancel_opted_out",
-                        partial(opt_outs_cancel.cancel, memory=memory, ids=step, now=now),
-                        len(step),
-                    )
-                )
-        return canceled + sum(await gather(*under_way))
+        async with _Ahead() as ahead:
+            while (ids := await self._reader.call("cancel_opted_out", found.step)) is not None:
+                for first in range(0, len(ids), opt_outs_cancel.CANCEL_STEP):
+                    step = ids[first : first + opt_outs_cancel.CANCEL_STEP]
+                    cancel = partial(opt_outs_cancel.cancel, memory=memory, ids=step, now=now)
+                    await ahead.take(self._writer.call("cancel_opted_out", cancel, len(step)))
+        return ahead.total
 
     async def _grow(self) -> None:
         """Give the marks more room when they are full."""

@@ -2,7 +2,7 @@
 
 In: a ledger to read, through a connection and in a thread of its own, so that neither the start nor
 any query waits for ten million rows. Out: marks that tell. It reads a few thousand rows at a time
-and rests as long as it worked: the event loop wants the interpreter too.
+and rests as long as it had the interpreter: the event loop wants it too.
 """
 
 from __future__ import annotations
@@ -91,12 +91,11 @@ class Marking:
             marks.allocate(ledger.count(connection) * (2 if marks.ready else 1))
             for account, erased in ledger.erased_marks(connection).items():
                 marks.add_marks(account, erased)
-            begun = time.perf_counter()
             for account, numbers in ledger.entries(connection):
+                begun = time.perf_counter()
                 marks.fill(account, numbers)
                 if self._stopping.wait(time.perf_counter() - begun):
                     return
-                begun = time.perf_counter()
             marks.finish()
         finally:
             connection.close()

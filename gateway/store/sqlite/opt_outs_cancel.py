@@ -33,9 +33,6 @@ DEAR: Final = 4_000
 """Waiting messages that are walked past in the time one number takes to be looked up there."""
 CANCEL_STEP: Final = 500
 """Messages ended in one call to the writer: about 5 ms."""
-AHEAD: Final = 3
-"""Such calls made before the first is answered: they share commits, and a one-time code waits for
-no more than these."""
 
 Place = tuple[int, int, int]
 """Lane, source, account."""
