@@ -181,6 +181,7 @@ class App:
         await self.ops.start()
         await self.smpp.start()
         await self.http.start()
+        self.ops.serving = True
         self.metrics.set(m.BUILD_INFO, 1, VERSION, platform.python_version())
         # What lives now lives long: collections need not look at it again.
         gc.collect()

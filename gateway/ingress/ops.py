@@ -82,6 +82,8 @@ class OpsServer:
         self._refresh = refresh
         self._taps = taps
         self._runner: web.ServerRunner | None = None
+        self.serving = False
+        """Set once customers' ports are open: until then not ready, though this port answers."""
         self.draining = False
         """Set when the process is asked to stop: not ready, so no new traffic is sent here."""
 
@@ -133,6 +135,6 @@ class OpsServer:
         except AldisError as error:
             store = Part(False, type(error).__name__)
         parts = {"store": store, "carriers": carriers_part(self._binds())}
-        if self.draining:
-            parts["process"] = Part(False, "stopping")
+        if self.draining or not self.serving:
+            parts["process"] = Part(False, "stopping" if self.draining else "starting")
         return Readiness(all(part.ready for part in parts.values()), parts)

@@ -49,7 +49,15 @@ async def test_alive(ops: OpsServer) -> None:
     assert await get(ops, "/healthz") == (200, "ok\n")
 
 
+async def test_not_ready_before_customers_are_let_in(ops: OpsServer) -> None:
+    status, body = await get(ops, "/readyz")
+    assert (status, body["parts"]["process"]["detail"]) == (503, "starting")
+    ops.serving = True
+    assert (await get(ops, "/readyz"))[0] == 200
+
+
 async def test_ready_when_some_carrier_is_bound(ops: OpsServer, rig: Rig, store: Store) -> None:
+    ops.serving = True
     rig.carriers = []
     status, body = await get(ops, "/readyz")
     assert (status, body["parts"]["carriers"]["detail"]) == (200, "none configured")
@@ -68,7 +76,7 @@ async def test_ready_when_some_carrier_is_bound(ops: OpsServer, rig: Rig, store:
 
 
 async def test_not_ready_while_stopping(ops: OpsServer) -> None:
-    ops.draining = True
+    ops.serving = ops.draining = True
     status, body = await get(ops, "/readyz")
     assert (status, body["parts"]["process"]["detail"]) == (503, "stopping")
 
