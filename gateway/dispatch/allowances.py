@@ -81,6 +81,11 @@ class Allowances:
             self._known[owner] = meter.exact()
             self._wanting.pop(meter, None)
 
+    def drop_all(self, prefix: str) -> None:
+        """All owners of this prefix."""
+        for owner in [owner for owner in self._meters if owner.startswith(prefix)]:
+            self.drop(owner)
+
     def look(self, meter: Meter, at: int, pdus: int = 0) -> None:
         """Have more written down if the meter runs short of it; `pdus` are waiting for it."""
         if meter.short(at, pdus):

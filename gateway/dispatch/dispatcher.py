@@ -360,6 +360,9 @@ class Dispatcher:
     async def _replace(self, name: str, old: Carrier | None, new: Profile | None) -> None:
         if old is not None:
             await old.drain(self._drain_timeout)
+            if new is None:
+                self._allowances.drop(f"carrier/{name}")
+                self._allowances.drop_all(f"campaign/{name}/")
         if new is not None and not self._draining:
             carrier = self._carriers[name] = self._carrier(new)
             carrier.start()

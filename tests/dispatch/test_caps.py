@@ -133,6 +133,7 @@ async def test_a_reload_and_a_restart_forget_nothing(smsc: Smsc, start: Start) -
     world = await start(settings(one), clock)
     await world.store.put(MANY[:60], deadline=NEVER)
     await world.store.sent(60)
+    await world.dispatcher.apply(settings(carrier("op2", operator)))
     changed = msgspec.structs.replace(one, caps=Caps(day=80), window=5)
     await world.dispatcher.apply(settings(changed))
     await world.store.put(MANY[60:90], deadline=NEVER)
