@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from config.policies import Caps
 from config.settings import StoreSettings
@@ -169,6 +170,7 @@ def run_child(directory: Path) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.slow
 async def test_kill_9_never_gives_a_cap_back(tmp_path: Path) -> None:
     """A process that counts against a day's cap is killed at any moment, again and again; an
     outsider counts what it said it was about to send."""
