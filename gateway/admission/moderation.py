@@ -49,7 +49,8 @@ async def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     words.count(Counter([hit for _, hits, others in found for hit in (*hits, *others)]))
     waiting = [one for one in found if not _refused_by_list(one)]
     texts = _texts(ask, waiting, world)
-    decided = await world.moderation.decided(list(dict.fromkeys([t.fingerprint for t in texts])))
+    asked = list(dict.fromkeys([text.fingerprint for text in texts]))
+    decided = await world.moderation.decided(ask.account.name, asked)
     for (draft, _, _), text in zip(waiting, texts, strict=True):
         _judge(draft, text, decided.get(text.fingerprint), source)
     return standing(drafts)

@@ -90,14 +90,13 @@ class ModerationStore(Protocol):
     """The part of the contract that holds texts and carries decisions out.
 
     `accept` and `replace` make the items of what they hold, in the same transaction; what is held
-    for an item that was decided meanwhile is carried out like the rest. They raise `Busy` when more
-    texts would wait than `[policy] most_waiting_items`.
+    for an item that was decided meanwhile is carried out like the rest.
 
     With `account` a call sees that account's items alone; None sees all.
     """
 
     async def judged(self, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
-        """Of these texts, those that are decided."""
+        """Of these texts, those that are decided and those messages wait for."""
 
     async def items(
         self,
@@ -144,6 +143,10 @@ class ModerationStore(Protocol):
     def items_waiting(self) -> Mapping[str, ItemsWaiting]:
         """By account, those included that had some since the start; from memory, costs nothing."""
 
+    def texts_room(self, account: str) -> int:
+        """How many more texts of an account may wait; from memory, costs nothing. `accept` and
+        `replace` do not look: what is under way meanwhile comes on top."""
+
     def set_moderation(self, validity_counts: Callable[[str], bool], most_waiting: int) -> None:
         """Settings: whether the validity of an account's messages runs while they are held, and how
-        many items may wait (the rest is `Busy`). Called from any thread."""
+        many items may wait (see `texts_room`). Called from any thread."""

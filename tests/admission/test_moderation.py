@@ -17,6 +17,7 @@ from gateway.admission.numbering import Numbering
 from gateway.admission.word_lists import WordLists
 from gateway.admission.world import World
 from gateway.draft import Ask, Draft
+from gateway.errors import Busy
 from gateway.model import Category, Status
 from gateway.policy.stopwords import lists
 from gateway.policy.stopwords.lists import ListDoc, WordClass
@@ -38,6 +39,7 @@ class Registry:
         self.lists: list[Entry] = []
         self.states: dict[bytes, ItemState] = {}
         self.asked = 0
+        self.room = 100
         self.listeners: list[Callable[[], None]] = []
 
     async def entries(self, kind: Kind, account: str | None = None) -> list[Entry]:
@@ -47,6 +49,9 @@ class Registry:
     async def judged(self, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
         self.asked += 1
         return {one: self.states[one] for one in fingerprints if one in self.states}
+
+    def texts_room(self, account: str) -> int:
+        return self.room
 
     def on_decided(self, listener: Callable[[], None]) -> None:
         self.listeners.append(listener)
@@ -129,6 +134,20 @@ async def test_a_text_with_a_word_waits(bench: Bench) -> None:
     )  # fmt: skip
     assert (draft.judged.text, len(draft.judged.fingerprint)) == ("Лучшее КА3ИН0 города", 16)
     assert (await bench.one("Лучшее кино города")).status == Status.QUEUED
+
+
+async def test_no_more_texts_wait_than_have_room(bench: Bench) -> None:
+    known = (await bench.one("казино")).judged
+    assert known is not None
+    bench.registry.states[known.fingerprint] = ItemState.WAITING
+    bench.registry.room = 1
+    both = await bench.drafts("{{v}}", "казино", "другое казино")
+    assert [draft.status for draft in both] == [HELD, HELD]
+    bench.registry.room = 0
+    assert (await bench.one("казино")).status == HELD  # it waits already
+    with pytest.raises(Busy, match=r"1 new texts .* account shop has room for 0"):
+        await bench.one("другое казино")
+    assert (await bench.one("кино")).status == Status.QUEUED
 
 
 async def test_a_scheduled_text_is_judged_ahead_of_its_time(bench: Bench) -> None:

@@ -7,12 +7,14 @@ import hashlib
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from config.policies import Moderation
 from gateway.ids import encode
 from gateway.model import STATUS_NAMES, Status
 from gateway.store.messages import Content, NewMessage, Submission, Text
 from tests.ingress.client import KEY, Client
-from tests.ingress.conftest import CHIEF, MODERATOR, NOW, READER, SECOND, Rig
+from tests.ingress.conftest import CHIEF, MODERATOR, NOW, OTHER, READER, SECOND, Rig
 
 ITEMS = "/v1/moderation/items"
 DECISIONS = "/v1/moderation/decisions"
@@ -280,3 +282,24 @@ async def test_every_look_and_word_is_in_the_trail(rig: Rig, moderator: Client, 
 async def test_endpoints_may_want_decisions_only(rig: Rig, client: Client):
     body = {"url": "https://c.example/hook", "types": ["moderation.decided"]}
     assert (await client.post("/v1/webhooks", body)).json["types"] == ["moderation.decided"]
+
+
+async def test_a_full_queue_takes_no_new_texts_and_all_else(rig: Rig):
+    rig.store.set_moderation(lambda account: True, 2)
+    shop, other = rig.settings.account
+    manual = structs.replace(shop, moderation=Moderation(mode="manual"))
+    rig.api.configure(structs.replace(rig.settings, account=(manual, other)))
+
+    def message(text: str) -> dict[str, str]:
+        return {"from": "ACME", "to": "+79161234567", "text": text}
+
+    async with rig.client() as judged, rig.client(OTHER) as plain:
+        assert (await judged.post("/v1/messages", message("one"))).json["status"] == (
+            "held_moderation"
+        )
+        held, code = await asyncio.gather(
+            judged.post("/v1/messages", message("two")), plain.post("/v1/messages", message("12"))
+        )
+        assert (held.status, held.code, held.headers["Retry-After"]) == (503, "overloaded", "60")
+        assert (code.status, code.json["status"]) == (202, "queued")
+        assert (await judged.post("/v1/messages", message("one"))).status == 202

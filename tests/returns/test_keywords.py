@@ -13,6 +13,7 @@ import pytest
 from config.keyword_files import read_keywords
 from config.policies import Moderation
 from config.settings import Account
+from gateway.admission.judging import Moderation as Judging
 from gateway.errors import StoreUnavailable
 from gateway.metrics import KEYWORD_RULES_OFF
 from gateway.model import Status
@@ -426,6 +427,21 @@ async def test_the_reply_of_a_rule_is_no_way_around_a_moderator(talk: Talk) -> N
     assert talk.sql("SELECT status FROM messages") == [(Status.HELD_MODERATION,)]
     assert await talk.says("STOP") == [STOPPED]
     assert len(await talk.leave()) == 1
+
+
+async def test_a_reply_that_cannot_wait_for_a_moderator_takes_no_other_with_it(talk: Talk) -> None:
+    talk.world.moderation = Judging(judgements=talk.store)
+    talk.store.set_moderation(lambda account: True, 1)
+    await talk.apply(msgspec.structs.replace(talk.accounts[0], moderation=Moderation("manual")))
+    await talk.rules(
+        prices={"match": "contains", "pattern": "price", "reply": "5 EUR"},
+        hours={"match": "contains", "pattern": "hours", "reply": "8 to 8"},
+    )
+    assert await talk.says("price?") == ["5 EUR"]
+    await talk.returns.take("op1", [*deliver("hours?", OTHER, OURS), *deliver("STOP", PHONE, OURS)])
+    await talk.answering.drain()
+    assert sorted(await talk.answers()) == sorted(["5 EUR", STOPPED])
+    assert talk.fate("rule", "store") == 1
 
 
 async def test_rules_of_another_account_are_its_own(talk: Talk) -> None:

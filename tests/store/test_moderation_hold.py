@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from held import held, hold, items, text
+from held import HELD, held, hold, items, text
 from workbench import DAY, HOUR, START, Bench
 
-from gateway.errors import Busy
 from gateway.metrics import MODERATION_HELD
 from gateway.store.messages import Text
+from gateway.store.moderation import ItemState
 from gateway.store.sqlite.names import ACCOUNT
 
 
@@ -52,15 +51,25 @@ async def test_accounts_do_not_mix(bench: Bench):
     }  # fmt: skip
 
 
-async def test_more_texts_than_may_wait_are_refused_and_leave_nothing(bench: Bench):
-    ids = await bench.accept(3)
-    bench.store._memory.most_waiting_items = 1
-    await hold(bench, {text(): [(ids[0], START)]})
-    with pytest.raises(Busy, match="1 texts wait for a moderator, 1 may"):
-        await hold(bench, {text(): [(ids[1], START)], text("new"): [(ids[2], START)]})
-    assert items(bench) == [("hello", "waiting", 1, START, 1)]
-    assert bench.store._memory.moderation.waiting() == {1: (1, 1, [START])}
-    await hold(bench, {text(): [(ids[1], START)]})  # a text that waits already is no new one
+async def test_a_full_queue_is_nobody_elses_affair(bench: Bench):
+    bench.store.set_moderation(lambda account: True, 3)
+    assert bench.store.texts_room("shop") == 3
+    await held(bench, 2)
+    await held(bench, 1, "b")
+    # Of three for all two are taken: another has the third, who has two is beyond that.
+    assert (bench.store.texts_room("shop"), bench.store.texts_room("other")) == (0, 1)
+    assert await bench.store.judged([text().fingerprint, b"x" * 16]) == {
+        text().fingerprint: ItemState.WAITING
+    }
+    # Whoever was let in meanwhile: a list holds several customers' messages, and is never refused
+    # for one of them.
+    late = bench.submission(1, status=HELD)
+    late.texts = [text("c")]
+    plain = bench.submission(1, account="other")
+    assert await bench.store.accept([late, plain]) == [None, None]
+    assert bench.statuses() == {"held_moderation": 4, "queued": 1}
+    await bench.store.cancel("shop", [late.messages[0].id], bench.now)
+    assert await bench.store.judged([text("c").fingerprint]) == {}  # it would be one more
 
 
 async def test_what_ends_waits_no_longer(bench: Bench):

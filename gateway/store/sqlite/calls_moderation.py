@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gateway.store.moderation import Claimed, Decision, Item, ItemState, ItemsWaiting
 from gateway.store.sqlite import carrying, judging
 from gateway.store.sqlite.calls import Calls
+from gateway.store.sqlite.names import ACCOUNT
 
 DECIDE_STEP = 100
 """Decisions in one call to the writer: 5 ms with their events and places in the trail, so that one
@@ -93,6 +94,12 @@ class ModerationCalls(Calls):
             self._names.name(account): ItemsWaiting(*figures)
             for account, figures in self._memory.moderation.waiting().items()
         }
+
+    def texts_room(self, account: str) -> int:
+        """See the contract."""
+        memory = self._memory
+        known = self._names.known(ACCOUNT, account)
+        return memory.moderation.room(known, memory.most_waiting_items)
 
     def set_moderation(self, validity_counts: Callable[[str], bool], most_waiting: int) -> None:
         """See the contract."""

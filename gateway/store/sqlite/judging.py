@@ -108,9 +108,13 @@ def judged(
     """See the contract."""
     keys = pack([fingerprint.hex() for fingerprint in fingerprints])
     found = unpack(connection, _found, FOUND, keys)
-    decided = [one for one in found if one[2] is not ItemState.WAITING]
-    memory.moderation.use([item for _, item, _ in decided])
-    return {bytes.fromhex(key): state for key, _, state in decided}
+    queue = memory.moderation
+    queue.use([item for _, item, state in found if state is not ItemState.WAITING])
+    return {
+        bytes.fromhex(key): state
+        for key, item, state in found
+        if state is not ItemState.WAITING or queue.since(item) is not None
+    }
 
 
 def items(

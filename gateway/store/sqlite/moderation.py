@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.errors import Busy
 from gateway.metrics import MODERATION_HELD
 from gateway.store.messages import Text
 from gateway.store.moderation import ItemState
@@ -27,9 +26,6 @@ from gateway.store.sqlite.writer import Transaction
 
 FEW_TEXTS: Final = 4
 """Up to so many texts a statement each is cheaper than a row with the item for each message."""
-
-PATIENCE: Final = 60.0
-"""Seconds until a caller may try again when moderators are behind: a decision takes minutes."""
 
 FOUND: Final = """
 SELECT json_group_array(json_array(i.fingerprint, i.id, i.state))
@@ -110,8 +106,9 @@ def hold(
     """Let messages that are stored wait for their texts' items; `waits` has (id, due) of each.
 
     The messages are in no row of `held` yet: new ones, or `let_go` before. Of an item that was
-    decided meanwhile they are carried out like the rest. Raises `Busy` when more texts would wait
-    than `[policy] most_waiting_items`.
+    decided meanwhile they are carried out like the rest. How many texts may wait is admission's to
+    ask (`Queue.room`): a list has the messages of several customers, and none is to be refused for
+    another's texts.
     """
     connection = transaction.connection
     # Texts may differ in what the fingerprint does not cover (their category).
@@ -128,8 +125,6 @@ def hold(
         for key, item, state in unpack(connection, _found, FOUND, pack(list(texts)))
     }
     new = [key for key in texts if key not in known]
-    if new:
-        _refuse_too_many(memory, len(new))
     made: list[Any] = []
     for key, item in zip(new, memory.new_ids(len(new), now), strict=True):
         own = messages[key]
@@ -206,16 +201,6 @@ def spare(transaction: Transaction, memory: Memory, rows: Sequence[Row]) -> set[
         connection.execute(SPARE, (ids,))
         connection.execute(PUT_OFF, (int(memory.settings.keep_messages * MICROS), ids))
     return set(spared)
-
-
-def _refuse_too_many(memory: Memory, new: int) -> None:
-    waiting = len(memory.moderation)
-    if waiting + new > memory.most_waiting_items:
-        raise Busy(
-            f"{waiting} texts wait for a moderator, {memory.most_waiting_items} may; see "
-            "most_waiting_items",
-            PATIENCE,
-        )
 
 
 def _said(text: Text) -> str:

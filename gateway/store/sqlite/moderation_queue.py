@@ -67,6 +67,13 @@ class Queue:
         """Undecided items some message waits for."""
         return len(self._entries)
 
+    def room(self, account: int | None, most: int) -> int:
+        """How many more items of an account may wait, of `most` for all: no more than would be left
+        to the others, so that one customer alone gets half and there is room for the next. Any
+        thread may ask."""
+        own = 0 if account is None else len(self._by_account.get(account, ()))
+        return max(0, most - len(self._entries) - own)
+
     def arrive(self, item: int, account: int, messages: int, now: int) -> None:
         """`messages` more wait for an undecided item."""
         entry = self._entries.get(item)
