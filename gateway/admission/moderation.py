@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from config.policies import ModerationMode
+from gateway.admission.octets import all_text, printable, strictly_read
 from gateway.admission.world import World, standing
 from gateway.draft import Ask, Draft
 from gateway.model import Status
@@ -82,6 +83,8 @@ def _find(ask: Ask, drafts: Sequence[Draft], world: World, every: bool) -> list[
     sender = words.in_sender(ask.account, ask.sender or "")
     if ask.raw or not compile_template(ask.text).names:
         hits = find(drafts[0].text)
+        if ask.raw and (strictly := strictly_read(ask.raw)) != drafts[0].text:
+            hits = tuple(dict.fromkeys((*hits, *find(strictly))))
         if not (hits or sender or every):
             return []
         return [(draft, hits, sender) for draft in drafts]
@@ -112,22 +115,25 @@ def _texts(ask: Ask, found: Sequence[Found], world: World) -> list[Text]:
         in_template = frozenset(
             world.moderation.words.finder(ask.account)(compile_template(ask.text).between(_GAP))
         )
-    octets = "".join([part.payload.hex() for part in ask.raw]) if not ask.text else ""
+    octets = "" if all_text(ask.raw) else "".join([part.payload.hex() for part in ask.raw])
     known: dict[tuple[str, tuple[Hit, ...]], Text] = {}
     texts = []
     for draft, hits, others in found:
         own = ask.text if speaks else draft.text
+        shown = own if in_template.issuperset(hits) else draft.text
+        if octets:
+            shown = printable(strictly_read(ask.raw))
         text = known.get((own, hits))
         if text is None:
             labels = sorted({hit.label for hit in hits})
             labels += sorted({f"{hit.label} (sender)" for hit in others})
-            said = msgspec.json.encode([account, sender, own or octets, labels, versions])
+            said = msgspec.json.encode([account, sender, octets or own, labels, versions])
             text = known[own, hits] = Text(
                 hashlib.blake2b(said, digest_size=16).digest(),
                 account,
                 sender,
                 ask.category.value,
-                own if in_template.issuperset(hits) else draft.text,
+                shown,
                 tuple(labels),
                 ask.template,
             )

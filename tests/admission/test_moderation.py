@@ -18,6 +18,7 @@ from gateway.admission.word_lists import WordLists
 from gateway.admission.world import World
 from gateway.draft import Ask, Draft
 from gateway.errors import Busy
+from gateway.ingress.smpp.reading import text_of
 from gateway.model import Category, Status
 from gateway.policy.stopwords import lists
 from gateway.policy.stopwords.lists import ListDoc, WordClass
@@ -299,6 +300,40 @@ async def test_octets_that_are_no_text_are_told_apart(bench: Bench) -> None:
     other = await bench.one("", raw=(RawPart(0, 0, 4, 0, b"\x02"),))
     assert one.judged is not None and other.judged is not None
     assert one.judged.fingerprint != other.judged.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("coding", "payload"),
+    [
+        (0xF5, b"Best CASINO"),  # octets, for the phone itself
+        (0x04, b"Best CASINO"),
+        (0x18, b"\xff\xfe" + "Best CASINO".encode("utf-16-be")),  # a mark that turns it for us
+        (0x10, b"Best CASINO \xff\xd0\x9f"),
+    ],
+)
+async def test_what_leaves_as_it_came_is_read_as_phones_do(
+    bench: Bench, coding: int, payload: bytes
+) -> None:
+    encoding = {0x18: "ucs2", 0x10: "gsm"}.get(coding)
+    said = text_of(payload, encoding, 0)
+    draft = await bench.one(said, raw=(RawPart(0, 0, coding, 0, payload),))
+    assert draft.judged is not None
+    assert (draft.status, draft.judged.words) == (HELD, ("bad/any: casino",))
+
+
+async def test_a_moderator_sees_octets_and_decides_of_no_others(bench: Bench) -> None:
+    parts = [
+        RawPart(1, 64, 0, 0, b"\5\0\3\1\2\1Hello "),
+        RawPart(2, 64, 4, 0, b"\5\0\3\1\2\2CASINO"),
+    ]
+    one = await bench.one("Hello ", raw=tuple(parts))
+    assert one.judged is not None
+    assert (one.judged.text, one.judged.words) == ("Hello CASINO", ("bad/any: casino",))
+    bench.registry.decide(one.judged, ItemState.APPROVED)
+    assert (await bench.one("Hello ", raw=tuple(parts))).status == Status.QUEUED
+    parts[1] = RawPart(2, 64, 4, 0, b"\5\0\3\1\2\2CASINO!\1")
+    other = await bench.one("Hello ", raw=tuple(parts))
+    assert other.judged is not None and other.judged.text == "Hello CASINO!·"
 
 
 async def test_a_customers_own_parts_are_one_text(bench: Bench) -> None:
