@@ -97,6 +97,20 @@ async def test_why_it_was_held_is_over_and_why_it_is_put_off_is_not(bench: Bench
     assert [view.reason for view in views if view] == [None, "quiet_hours"]
 
 
+async def test_an_item_that_was_forgotten_before_its_turn_stops_no_other(bench: Bench):
+    ids = await held(bench)
+    await decide(bench)
+    await bench.store.cancel("shop", ids, bench.now)
+    bench.now += int(bench.settings.keep_messages * SECOND) + DAY
+    await bench.maintain()
+    assert items(bench) == []
+    await held(bench, 1, "other")
+    await decide(bench, "other")
+    await carry_out(bench)
+    assert bench.statuses() == {"queued": 1}
+    assert bench.store._memory.moderation.undone(9) == []
+
+
 async def test_what_happened_meanwhile_has_the_last_word(bench: Bench):
     ids = await held(bench, 5, validity=HOUR)
     (lasting,) = await held(bench, 1)

@@ -112,7 +112,8 @@ def _list(transaction: Transaction, memory: Memory, item: int, now: int) -> bool
     """Some messages of one item; True if it may hold more."""
     connection = transaction.connection
     decided = connection.execute(ITEM, (item,)).fetchone()
-    assert decided is not None, "an item was forgotten while it held messages"
+    if decided is None:  # all it held ended otherwise, and it was forgotten before its turn came
+        return False
     state, account = decided
     rows = unpack(connection, _rows, NEXT, item, LIST)
     # What ended otherwise is in `held` no longer; should it be, its status has the last word.
