@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from config.zone_names import zone_names
 from gateway.policy.quiet import Answer, QuietHours, spread_over
 from gateway.policy.zones import Place
 from gateway.store.messages import Closed, Opening
@@ -17,6 +18,7 @@ from gateway.store.messages import Closed, Opening
 
 def reopen(quiet: QuietHours, closed: Sequence[Closed], now: int) -> list[Opening]:
     """`messages.Reopen`, once it is given the rules."""
+    names = zone_names()
     answers: dict[tuple[Place, str, str], Answer | None] = {}
     openings: list[Opening] = []
     waiting: dict[Answer, list[int]] = {}
@@ -24,7 +26,9 @@ def reopen(quiet: QuietHours, closed: Sequence[Closed], now: int) -> list[Openin
     for index, one in enumerate(closed):
         content = one.content
         place = quiet.zones.place(one.number)
-        if one.zone is not None:
+        # A name that is stored may be none by now: the database drops some, and a lease that fails
+        # for it would fail for all.
+        if one.zone is not None and one.zone in names:
             place = quiet.zones.named(one.zone, place.country)
         key = (place, content.category, content.strict_hours)
         if key not in answers:

@@ -47,7 +47,8 @@ async def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     if not found:
         _note(drafts, "moderation: no stop-word found", source)
         return drafts
-    words.count(Counter([hit for _, hits, others in found for hit in (*hits, *others)]))
+    if not ask.dry:
+        words.count(Counter([hit for _, hits, others in found for hit in (*hits, *others)]))
     waiting = [one for one in found if not _refused_by_list(one)]
     texts = _texts(ask, waiting, world)
     asked = list(dict.fromkeys([text.fingerprint for text in texts]))

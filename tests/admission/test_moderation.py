@@ -387,6 +387,13 @@ async def test_a_decision_holds_until_a_list_changes(bench: Bench) -> None:
     assert (await bench.one("casino")).status == Status.QUEUED
 
 
+async def test_an_estimate_counts_no_hits(bench: Bench) -> None:
+    ask = Ask(bench.account, "казино", NOW, sender="ACME")
+    ask.dry = True
+    await bench.checks.admit(ask, [Draft(RU.format(1))])
+    assert b"stop_word_hits_total{" not in bench.metrics.exposition()
+
+
 async def test_metrics_tell_hits_and_versions_but_no_texts(bench: Bench) -> None:
     bench.registry.put("mine", "носки", account="shop")
     await bench.load()

@@ -155,6 +155,10 @@ def test_reopening(one: Closed, opening: Opening) -> None:
     assert reopen(QUIET, [one], NIGHT) == [opening]
 
 
+def test_a_zone_that_is_no_more_is_where_the_number_is() -> None:
+    assert reopen(QUIET, [closed(zone="US/Pacific-New")], NIGHT) == reopen(QUIET, [closed()], NIGHT)
+
+
 def test_what_is_put_off_again_is_spread_within_its_validity_and_counted() -> None:
     told: list[tuple[str, str, int]] = []
     quiet = QuietHours.read(Policy(), lambda *what: told.append(what))
