@@ -101,7 +101,6 @@ allow_private = true
 
 [[account]]
 name = "acme"
-quiet_hours = "none"  # a bench at night measures the same
 keys = [{{ value = "{KEY}" }}]
 webhooks = [{{ url = "http://127.0.0.1:{sink}/events", secret = "{secret}" }}]
 {settings.account or UNRULED}
