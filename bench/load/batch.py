@@ -71,6 +71,7 @@ async def run(
     todo = messages.chunks(count, recipients)
     async with Site(settings) as site:
         await site.bound()
+        ready_in = await site.settled()
         others = (await site.smsc_stats())["cpu"], (await site.sink_stats())["cpu"]
         cpu, loop_cpu = site.cpu, loop_seconds(site.gateway.pid)
         started = time.monotonic()
@@ -87,6 +88,7 @@ async def run(
             "accepted_per_second": round(count / accepted_in),
             "delivered_per_second": round(sink["finals"] / delivered_in),
             "seconds": round(delivered_in, 2),
+            "ledgers_read_in_seconds": round(ready_in, 2),
             "complete": complete,
             "accept_ms": percentiles(took),
             "post_to_submit_ms": percentiles(delays),

@@ -316,3 +316,16 @@ class Site:
                 if (await self.smsc_stats())["bound"] >= self.settings.binds:
                     return
                 await asyncio.sleep(_POLL)
+
+    async def settled(self, timeout: float = 300.0) -> float:
+        """Wait until what a start does behind its back is done: the opt-out ledger is read into
+        memory, the frequency caps know what was sent. Seconds it took from here."""
+        started = time.monotonic()
+        async with asyncio.timeout(timeout):
+            while True:
+                _, body = await request(self.ops_port, "GET", "/metrics")
+                lines = dict(line.rsplit(b" ", 1) for line in body.splitlines() if line[:1] != b"#")
+                unread = lines.get(b"aldis_frequency_caps_unread", b"0")
+                if lines[b"aldis_opt_out_filter_ready"] == b"1.0" and float(unread) == 0.0:
+                    return time.monotonic() - started
+                await asyncio.sleep(_POLL)

@@ -183,7 +183,7 @@ def test_all_runs_every_scenario_with_its_defaults(monkeypatch: pytest.MonkeyPat
     result = CliRunner().invoke(command, ["all"], catch_exceptions=False)
     assert result.exit_code == 0
     assert list(seen) == [
-        *("batch", "single", "otp", "backlog", "kill"),
+        *("batch", "single", "otp", "backlog", "kill", "policy"),
         *("smpp-fixed", "smpp-templated", "smpp-fixed-200-binds-200-logins", "idle", "storm"),
     ]
     assert seen["smpp-fixed"]["window"] == 1_000
