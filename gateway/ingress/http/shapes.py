@@ -51,6 +51,7 @@ To = Annotated[
 ]
 EventType = Literal[
     "message.status",
+    "message.excluded",
     "message.inbound",
     "keyword.matched",
     "batch.finished",
