@@ -95,3 +95,11 @@ def test_csv_cut_anywhere(lines: list[bytes], places: list[int]) -> None:
 def test_any_octets(data: bytes, places: list[int]) -> None:
     for make in (ndjson, csv):
         assert outcome(make(), cut(data, places)) == outcome(make(), [data])
+
+
+def test_an_open_quote_holds_no_more_empty_lines_than_octets() -> None:
+    reader = csv()
+    parsed = reader.feed(b'to\n"\n' + b"\n" * 200_000)  # minutes, were they counted by content
+    assert [(one.line, one.code) for one in parsed.problems] == [(2, "invalid_value")]
+    after = reader.feed(b"+79161234567\n")
+    assert after.lines == [200_003]

@@ -173,7 +173,9 @@ class Csv(Generic[T]):
     tab.
     """
 
-    __slots__ = ("_columns", "_delimiter", "_header", "_make", "_number", "_open", "_split")
+    __slots__ = (
+        "_columns", "_delimiter", "_header", "_make", "_number", "_open", "_open_octets", "_split",
+    )  # fmt: skip
 
     def __init__(self, header: Header[T]) -> None:
         self._header = header
@@ -182,6 +184,8 @@ class Csv(Generic[T]):
         self._number = 1
         self._open: list[bytes] = []
         """Lines of a record whose quote is still open."""
+        self._open_octets = 0
+        """Their octets, line ends included: empty lines take memory, too."""
         self._delimiter = ","
         self._columns = 0
 
@@ -214,13 +218,14 @@ class Csv(Generic[T]):
         if not self._open and not odd:
             self._record(parsed, line, number)
             return
+        self._open_octets = len(line) + 1 + (self._open_octets if self._open else 0)
         self._open.append(line)
         first = number + 1 - len(self._open)
         if odd and number > first:
             record = b"\n".join(self._open)
             self._open = []
             self._record(parsed, record, first)
-        elif sum(map(len, self._open)) > LONGEST:
+        elif self._open_octets > LONGEST:
             self._give_up(parsed, number)
 
     def _give_up(self, parsed: Parsed[T], last: int) -> None:
