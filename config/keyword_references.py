@@ -1,4 +1,5 @@
-"""Checks of accounts' keywords: words that mean something already, answers that cannot be sent.
+"""Checks of what keywords need: words that mean something already, answers that cannot be sent,
+regions nobody's replies come from.
 
 In: settings whose single values are right, and the file of keywords they name. Out: (path,
 sentence) for each problem.
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
+
+from phonenumbers import SUPPORTED_REGIONS
 
 from config import settings as s
 from config.keyword_files import KeywordFile, read_keywords
@@ -26,6 +29,9 @@ def check(found: s.Settings) -> Iterator[tuple[str, str]]:
         file = read_keywords(found.policy.keywords)
     for place, account in enumerate(found.account):
         yield from _account(f"account[{place}].keywords", account, file)
+    for place, carrier in enumerate(found.carrier):
+        if carrier.region is not None and carrier.region not in SUPPORTED_REGIONS:
+            yield f"carrier[{place}].region", f"{carrier.region!r} is no country's ISO 3166 code"
 
 
 def _account(path: str, account: s.Account, file: KeywordFile | None) -> Iterator[tuple[str, str]]:

@@ -467,6 +467,9 @@ class Carrier(Section, frozen=True):
     """TON/NPI of our senders where they differ from 5/0, 1/1, 3/0."""
     destination: TonNpi = TonNpi(ton=1, npi=1)
     """TON/NPI of recipients."""
+    region: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    """ISO 3166 code of the country whose national numbers its replies come from and to
+    (`0612345678`); without it such a phone is nobody's, and its STOP stops nothing."""
     short_code_digits: Annotated[int, Meta(ge=1, le=15)] = 8
     """A numeric sender of at most so many digits is a short code."""
     service_type: Annotated[str, Meta(max_length=5)] = ""

@@ -17,6 +17,7 @@ from config.policies import Policy
 from config.settings import Account, Carrier
 from gateway.answering import Wanted
 from gateway.metrics import INBOUND, RECEIPT_DELAY, RECEIPTS, RETURNS_REFUSED, Metrics
+from gateway.returns.addresses import international
 from gateway.returns.id_form import IdForm
 from gateway.returns.inbound import inbound_part
 from gateway.returns.listening import Listening, ListeningStore
@@ -138,10 +139,7 @@ class Returns:
                     else:
                         receipts.append(receipt)
                 else:
-                    owner = self._owners.get(pdu.destination_addr.lstrip("+"))
-                    parts.append(
-                        inbound_part(pdu, carrier, origin.codecs, owner, now, origin.packed)
-                    )
+                    parts.append(self._part(origin, pdu, now))
             elif not isinstance(pdu, AlertNotification):
                 statuses[place] = c.ESME_RINVCMDID
                 self._metrics.count(RETURNS_REFUSED, 1, carrier, "ESME_RINVCMDID")
@@ -155,6 +153,20 @@ class Returns:
             self._metrics.count(INBOUND, len(whole), carrier, "complete")
             self.listening.heard(whole)
         return statuses
+
+    def _part(self, origin: _Origin, pdu: DeliverSm | DataSm, now: int) -> InboundPart:
+        region = origin.settings.region
+        destination = pdu.destination_addr
+        owner = self._owners.get(destination.lstrip("+"))
+        # A short code is no national number, however much it looks like one.
+        if owner is None and len(destination) > origin.settings.short_code_digits:
+            destination = international(destination, pdu.dest_addr_ton, region)
+            owner = self._owners.get(destination)
+        return inbound_part(
+            pdu, origin.name, origin.codecs, owner, now, origin.packed,
+            source=international(pdu.source_addr, pdu.source_addr_ton, region),
+            destination=destination,
+        )  # fmt: skip
 
     async def _receive(self, origin: _Origin, receipts: list[Reading], now: int) -> None:
         name, form = origin.name, origin.form

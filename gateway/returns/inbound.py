@@ -29,9 +29,13 @@ def inbound_part(
     owner: str | None,
     now: int,
     packed: bool = False,
+    *,
+    source: str | None = None,
+    destination: str | None = None,
 ) -> InboundPart:
     """Read a deliver_sm or data_sm; wrong headers and codings cost no message.
 
+    `source` and `destination` as the ledgers know them; without them as they came.
     `codecs` is the carrier's `codecs_by_data_coding`; `packed` says that it sends septets eight to
     seven octets.
     """
@@ -41,8 +45,8 @@ def inbound_part(
     encoding = codecs[pdu.data_coding & 0xFF]
     return InboundPart(
         carrier=carrier,
-        source=pdu.source_addr,
-        destination=pdu.destination_addr,
+        source=pdu.source_addr if source is None else source,
+        destination=pdu.destination_addr if destination is None else destination,
         text=user_data.read(
             payload[:LONGEST_TEXT], header, encoding, packed=packed, part=total > 1
         ),

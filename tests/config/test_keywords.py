@@ -45,6 +45,15 @@ def test_what_an_account_cannot_have(settings: str, line: int, says: str) -> Non
     assert says in problem
 
 
+def test_a_region_is_one_that_has_numbers() -> None:
+    text = '[[carrier]]\nname = "op1"\nhosts = ["h:1"]\nsystem_id = "s"\nregion = "{}"\n'
+    with pytest.raises(ConfigProblems) as error:
+        loads(text.format("XX"), {}, name="aldis.toml")
+    assert any("'XX' is no country's ISO 3166 code" in one for one in error.value.problems)
+    (carrier,) = loads(text.format("FR"), {}).carrier
+    assert carrier.region == "FR"
+
+
 def test_what_an_account_can_have() -> None:
     text = """[[account]]
 name = "shop"

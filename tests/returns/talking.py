@@ -84,10 +84,10 @@ class Talk:
         await self.open()
         await self.apply(*self.accounts)
 
-    async def apply(self, *accounts: Account) -> None:
+    async def apply(self, *accounts: Account, region: str | None = None) -> None:
         self.accounts = list(accounts)
         self.answering.apply(accounts)
-        carriers = [Carrier(name="op1"), Carrier(name="op2")]
+        carriers = [Carrier(name="op1", region=region), Carrier(name="op2")]
         await self.returns.apply(carriers, accounts, Policy())
 
     async def configure(self, **keywords: Any) -> None:

@@ -126,6 +126,30 @@ async def test_a_stop_nobody_knows_the_account_of_holds_for_all(talk: Talk) -> N
     assert not await talk.refuses("31611111111")
 
 
+@pytest.mark.parametrize(
+    ("source", "to"),
+    [("+33612345678", "+33700000000"), ("0612345678", "0700000000"), ("612345678", "33700000000"),
+     ("0033612345678", "0033700000000")],
+)  # fmt: skip
+async def test_a_stop_counts_however_the_operator_writes_its_numbers(
+    talk: Talk, source: str, to: str
+) -> None:
+    waiting = await talk.send(number="33612345678", sender="+33700000000")
+    await talk.apply(shop(numbers=["+33700000000"]), region="FR")
+    assert len(await talk.says("STOP", source=source, to=to)) == 1
+    assert await talk.status(waiting) == "canceled"
+    assert await talk.refuses("+33700000000", number="33612345678")
+
+
+async def test_a_national_number_of_an_unknown_country_is_not_taken_for_another_countrys(
+    talk: Talk,
+) -> None:
+    assert await talk.says("STOP", source="0612345678") == []
+    assert not await talk.refuses(number="612345678")  # somebody in Australia
+    assert talk.sql("SELECT count(*) FROM opt_outs") == [(0,)]
+    assert talk.fate("stop", "no_number") == 1
+
+
 async def test_a_stop_in_parts_counts_when_it_is_whole(talk: Talk) -> None:
     first, second = deliver("STOP sending me all of this, I never asked for it. " * 4)
     await talk.returns.take("op1", [second])

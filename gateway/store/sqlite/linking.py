@@ -128,6 +128,9 @@ def askers(parts: Iterable[InboundPart]) -> list[Asker]:
 
 
 def phone(source: str) -> int | None:
-    """The E.164 number of a phone; None for names and for what is too long to be one."""
+    """The E.164 number of a phone; None for names, for what is too long to be one, and for what
+    begins with a zero as no country's code does: read as a number it would be somebody else's."""
     digits = source.removeprefix("+")
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 15 else None
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 15) or digits[0] == "0":
+        return None
+    return int(digits)
