@@ -6,12 +6,13 @@ went by. The checks are those of every submission; what they write is compared b
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.admission.world import Check, World
-from gateway.draft import Ask, Decision, Draft, Step
+from gateway.draft import Ask, Decision, Draft, Note, Step
 from gateway.errors import REASONS, Busy, Refused
 from gateway.model import ENCODING_NAMES, STATUS_NAMES, Status, mask_number
 
@@ -78,9 +79,16 @@ async def explain(order: Sequence[Check], ask: Ask, draft: Draft, world: World) 
         elif (draft.status, draft.reason) != (status, reason) and draft.status in _HELD:
             decision, code = _HELD[Status(draft.status)], draft.reason
             detail = REASONS[draft.reason].text if draft.reason else ""
-        steps.append(Step(name, decision, code, detail, changes, draft.notes))
+        notes = draft.notes or [Note(_says(check), "")]
+        steps.append(Step(name, decision, code, detail, changes, notes))
     ask.take_back()
     return steps
+
+
+def _says(check: Check) -> str:
+    """What a check that has nothing special to say looks at: the first line of its module."""
+    text = (sys.modules[check.__module__].__doc__ or "").partition("\n\n")[0]
+    return " ".join(text.split())
 
 
 def _seen(ask: Ask, draft: Draft) -> dict[str, str]:

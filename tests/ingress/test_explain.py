@@ -30,6 +30,7 @@ async def test_every_check_tells_what_it_did_in_order(client: Client, rig: Rig):
     assert (told["status"], told["reason"], told["route"]) == ("queued", None, "main")
     assert step(told, "number")["changes"] == {"number": "+7916****567", "country": "RU"}
     assert step(told, "number")["rules"][0]["source"]
+    assert all(one["rules"][0]["rule"] for one in told["steps"])
     assert step(told, "encode")["changes"] == {
         "characters": "11", "parts": "1", "encoding": "ucs2",
     }  # fmt: skip

@@ -109,19 +109,34 @@ def _carriers(call: Call, draft: Draft, category: str) -> tuple[str | None, list
     lane = Lane.parse(draft.lane)
     statuses = {one.name: one for one in call.service.carriers()}
     found = []
-    for route in call.service.settings.route:
-        if route.name != lane.route:
-            continue
-        for each in route.carriers:
-            name = each if isinstance(each, str) else each.name
-            if name in draft.without or name in lane.without:
-                found.append(x.CarrierChoice(name, False, "it must not take this message"))
-            elif name not in statuses:
-                found.append(x.CarrierChoice(name, False, "it is not configured (any more)"))
-            else:
-                takes, why = _takes(statuses[name], category)
-                found.append(x.CarrierChoice(name, takes, why))
+    first: int | None = None
+    for rank, name in _ranked(call, lane.route):
+        if name in draft.without or name in lane.without:
+            why = draft.without.get(name) or "another reason"
+            found.append(x.CarrierChoice(name, False, f"it must not take this message: {why}"))
+        elif name not in statuses:
+            found.append(x.CarrierChoice(name, False, "it is not configured (any more)"))
+        else:
+            takes, why = _takes(statuses[name], category)
+            if takes and first is None:
+                first = rank
+            if takes and rank != first:
+                takes, why = False, f"it stands by: rank {rank}, and one of rank {first} is up"
+            found.append(x.CarrierChoice(name, takes, why))
     return lane.route, found
+
+
+def _ranked(call: Call, name: str) -> list[tuple[int, str]]:
+    """A route's carriers, those that come first first."""
+    return sorted(
+        (
+            (0, each) if isinstance(each, str) else (each.rank, each.name)
+            for route in call.service.settings.route
+            if route.name == name
+            for each in route.carriers
+        ),
+        key=lambda one: one[0],
+    )
 
 
 def _takes(status: CarrierStatus, category: str) -> tuple[bool, str]:
