@@ -78,9 +78,18 @@ async def live(bench: Bench, number: int) -> None:
     submission.ineligible = [
         Ineligible(0, f"+{number}", "opted_out", "said no", f"ref-{number}"),
         Ineligible(1, f"8 ({str(number)[1:4]}) {str(number)[4:]}", "opted_out", "said no"),
+        Ineligible(2, copied(number), "opted_out", "copied from a page"),
     ]
     await store.accept([submission])
     await bench.maintain()
+
+
+def copied(number: int) -> str:
+    """With the signs a text processor sets between digits."""
+    digits = str(number)
+    return (
+        f"+{digits[0]}\u00a0{digits[1:4]}\u202f{digits[4:7]}\u2011{digits[7:9]}\u2013{digits[9:]}"
+    )
 
 
 def traces(bench: Bench, number: int) -> dict[str, int]:
@@ -91,7 +100,7 @@ def traces(bench: Bench, number: int) -> dict[str, int]:
         if table in ("events", "idempotency"):
             continue
         for row in bench.sql(f"SELECT * FROM {table}"):
-            if str(number) in str(row):
+            if str(number) in str(row) or copied(number) in row:
                 found[table] = found.get(table, 0) + 1
     return found
 
@@ -108,7 +117,7 @@ async def test_everything_kept_is_told(bench: Bench) -> None:
     assert reply.text == f"a reply of {ANN}"
     assert await bench.store.replies("shop", ANN, 10, reply.id) == []
     excluded = await bench.store.excluded("shop", ANN)
-    assert [one.recipient.position for one in excluded] == [0, 1]
+    assert [one.recipient.position for one in excluded] == [0, 1, 2]
     nobody = await bench.store.subject("shop", 33612345678)
     assert (nobody.consents, nobody.opt_outs, nobody.failures) == ([], [], 0)
     assert await bench.store.excluded("nobody", ANN) == []
@@ -124,7 +133,7 @@ async def test_an_erasure_leaves_no_trace_and_nobody_elses_harmed(bench: Bench) 
     counts = [batch.counts for batch in await bench.store.batches("shop", 10)]
     gone = await bench.store.erase("shop", ANN, ACTOR, bench.now)
     assert (gone.messages, gone.canceled, gone.under_way) == (3, 0, 0)
-    assert (gone.replies, gone.excluded, gone.consents, gone.opt_outs_kept) == (1, 2, 1, 1)
+    assert (gone.replies, gone.excluded, gone.consents, gone.opt_outs_kept) == (1, 3, 1, 1)
     assert traces(bench, ANN) == {}
     assert traces(bench, BOB) == kept
     assert [batch.counts for batch in await bench.store.batches("shop", 10)] == counts

@@ -72,9 +72,10 @@ SELECT id FROM batches WHERE account = ? AND id > ? AND ineligible > 0 ORDER BY 
 """
 _DIGITS: Final = reduce(
     lambda text, left_out: f"replace({text}, '{left_out}', '')",
-    (" ", "-", "(0)", "(", ")", ".", "/", "+"),
+    ("(0)", *"+ \t\u00a0\u202f().-/\u2010\u2011\u2012\u2013"),
     "number",
 )
+"""Without the signs people set between digits: all that admission reads past."""
 EXCLUDED: Final = f"""
 SELECT json_array(json(json_group_array(json_array(position, number, code, detail, client_ref))
     FILTER (WHERE length(written) >= 7
