@@ -44,6 +44,10 @@ def _account(path: str, account: s.Account, file: KeywordFile | None) -> Iterato
             yield f"{path}.{name}", "an answer has no placeholders but {brand}"
         if len(text) > LONGEST:
             yield f"{path}.{name}", f"{len(text)} characters; an answer has at most {LONGEST}"
+    # It is put into answers, which are texts with placeholders: `{{` would want a value nobody has,
+    # and the answer, a STOP's confirmation, be refused.
+    if "{" in words.brand or "}" in words.brand:
+        yield f"{path}.brand", "a brand has no braces: they mark what is filled in"
     if words.double_opt_in and not words.welcome:
         yield f"{path}.double_opt_in", "there is no `welcome`, so JOIN subscribes nobody; write one"
     if file is None:

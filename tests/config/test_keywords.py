@@ -34,6 +34,8 @@ def test_the_shipped_files_have_a_date_and_a_source() -> None:
         ('join = ["!"]', 4, "at least one letter or digit"),
         ("double_opt_in = true", 4, "no `welcome`, so JOIN subscribes nobody; write one"),
         ('help_answer = "Dear {{name}}"', 4, "an answer has no placeholders but {brand}"),
+        ('brand = "{{x}}"', 4, "a brand has no braces"),
+        ('brand = "{"', 4, "a brand has no braces"),
         (f'welcome = "{"x" * 1531}"', 4, "1531 characters; an answer has at most 1530"),
         ('language = "fi"', 4, "there are no answers in 'fi', only in de, en,"),
         ("answers_per_hour = 0", 4, "`answers_per_hour`"),
