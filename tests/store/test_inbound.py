@@ -62,6 +62,14 @@ def test_a_reply_is_stored_and_told(db):
     ]  # fmt: skip
 
 
+def test_octets_that_are_no_text_are_kept_whole(db):
+    (message,) = receive(db, reply("\0\1\0b", account="shop"))
+    assert receive(db, part(2, 2, "b\0", account="shop")) == []
+    (joined,) = receive(db, part(1, 2, "\0a", account="shop"))
+    assert joined.text == "\0ab\0"
+    assert inbound_messages(db.reader, "shop", 10, None, db.names) == [joined, message]
+
+
 def test_parts_wait_on_disk(db):
     assert receive(db, part(2, 2, " world", account="shop")) == []
     db.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from gateway.store.sqlite.linking import Links, phone
 from gateway.store.sqlite.names import ACCOUNT, CARRIER, Names
 from gateway.store.sqlite.packed import pack, unpack
 from gateway.store.sqlite.queries import NEWEST
+from gateway.store.sqlite.values import Values
 
 NewIds = Callable[[int, int], list[int]]
 Listen = Callable[[Sequence[InboundMessage]], "list[Heard | None]"]
@@ -89,13 +90,17 @@ DELETE FROM mo_groups WHERE rowid IN (
     AND g.reference = j.value ->> 3 AND g.total = j.value ->> 4
 )
 """
-STORE: Final = """
+# Bound, not as JSON: SQLite ends what it takes out of JSON at a NUL, and texts of 8-bit data may
+# begin with one.
+STORE: Final = Values(
+    """
 INSERT INTO inbound
     (id, account, carrier, source, destination, text, at, complete, parts, in_reply_to, keyword)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-       value ->> 7, value ->> 8, value ->> 9, value ->> 10
-FROM json_each(?)
-"""
+SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10,
+    column11 FROM """,
+    11,
+    " WHERE column1 IS NOT NULL",
+)
 LIST: Final = """
 SELECT json_group_array(json_array(id, account, carrier, source, destination, text, at, complete,
     parts, in_reply_to, json(keyword)))
@@ -259,17 +264,17 @@ def _store(
     if listen is not None:
         for message, heard in zip(messages, listen(messages), strict=True):
             message.heard = heard
-    connection.execute(STORE, (pack([_row(connection, one, names) for one in messages]),))
+    STORE.run(connection, [value for one in messages for value in _row(connection, one, names)])
     _tell(connection, messages, now, events)
     return messages
 
 
-def _row(connection: sqlite3.Connection, message: InboundMessage, names: Names) -> _Row:
+def _row(connection: sqlite3.Connection, message: InboundMessage, names: Names) -> tuple[Any, ...]:
     owner = None if message.account is None else names.intern(connection, ACCOUNT, message.account)
-    return _Row(
+    return (
         message.id, owner, names.intern(connection, CARRIER, message.carrier), message.source,
         message.destination, message.text, message.at, int(message.complete), message.parts,
-        message.in_reply_to, None if message.heard is None else message.heard.keyword,
+        message.in_reply_to, None if message.heard is None else pack(message.heard.keyword),
     )  # fmt: skip
 
 
