@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.admission.schedule import validity_of
+from gateway.admission.schedule import SKIPPED, too_late, validity_of
 from gateway.admission.world import World, standing
 from gateway.draft import Ask, Draft
 from gateway.model import Status
@@ -20,6 +20,7 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
     if clock is None:
         return drafts
     now, validity = ask.now, validity_of(ask)
+    earliest = now - too_late(ask)
     zones = world.quiet.zones
     times: dict[Place, int] = {}
     for draft in drafts:
@@ -36,6 +37,10 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
                 "send_at_local plus validity is in the past where the recipient is",
                 "#/send_at_local",
             )
+            continue
+        if due <= earliest:
+            problem = f"send_at_local is past where the recipient is, and {SKIPPED}"
+            draft.refuse("validity_expired", problem, "#/send_at_local")
             continue
         draft.due = max(due, now)
         draft.deadline = draft.due + validity

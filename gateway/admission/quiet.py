@@ -118,6 +118,8 @@ def _be_punctual(ask: Ask, drafts: list[Draft]) -> None:
     for draft in drafts:
         if draft.due > ask.now:
             draft.deadline = min(draft.deadline, draft.due + late)
+        elif ask.send_at is not None:
+            draft.deadline = min(draft.deadline, ask.send_at + late)
 
 
 def _hour(answer: Answer) -> str:

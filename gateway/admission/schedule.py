@@ -18,6 +18,7 @@ LONGEST_VALIDITY: Final = 14 * DAY
 """Beyond two weeks no message centre keeps a message (TS 23.040 allows 63 weeks, none does)."""
 FURTHEST: Final = 400 * DAY
 """A year and a month: next year's greetings, but not a typing error in the year."""
+SKIPPED: Final = "catch_up is skip: what misses its time by catch_up_late is not sent any more"
 _EPOCH: Final = datetime(1970, 1, 1)
 
 
@@ -33,6 +34,8 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
         raise Refused("validity_expired", "send_at is more than 400 days ahead", "#/send_at")
     if due + validity <= now:
         raise Refused("validity_expired", "send_at plus validity is in the past", "#/send_at")
+    if ask.send_at is not None and ask.send_at <= now - too_late(ask):
+        raise Refused("validity_expired", f"send_at is past, and {SKIPPED}", "#/send_at")
     if ask.send_at_local is not None:
         _check_local(ask.send_at_local, now, validity)
     due = max(due, now)
@@ -53,6 +56,11 @@ def check(ask: Ask, drafts: list[Draft], world: World) -> list[Draft]:
             draft.refuse("invalid_timezone", zone_problem(draft.zone) or "", "#/timezone")
             draft.zone, wrong = None, True
     return standing(drafts) if wrong else drafts
+
+
+def too_late(ask: Ask) -> int:
+    """By how much a message may miss its time, µs."""
+    return int(ask.account.catch_up_late * SECOND) if ask.catch_up == "skip" else FURTHEST
 
 
 def validity_of(ask: Ask) -> int:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -339,3 +339,20 @@ async def test_a_list_asks_the_rules_once_for_each_place(
     drafts = [Draft(f"+3361234{n:04}") for n in range(500)]
     await hours.admit(ask(NOON), drafts)
     assert list(asked.values()) == [1]
+
+
+async def test_skip_refuses_what_comes_after_its_time(hours: Checks) -> None:
+    """Recipients that are added to a campaign hours after it: nobody is to be called in now."""
+    skip = {"catch_up": "skip", "catch_up_late": 1800.0, "quiet_hours": "none"}
+    draft = await one(hours, ask(NOON, account=skip, send_at=NOON - 1200 * SECOND))
+    assert (draft.due, draft.deadline) == (NOON, NOON + 600 * SECOND)
+    for late in (1800, 3 * 3600):
+        with pytest.raises(Refused, match="send_at is past, and catch_up is skip"):
+            await one(hours, ask(NOON, account=skip, send_at=NOON - late * SECOND))
+        clock = datetime.fromisoformat("2026-11-26T12:00") - timedelta(seconds=late)
+        draft = await one(hours, ask(NOON, account=skip, send_at_local=clock))
+        assert (draft.code, draft.pointer) == ("validity_expired", "#/send_at_local")
+        draft = await one(hours, ask(NOON, account=skip, send_at_local=clock, catch_up="send"))
+        assert (draft.code, draft.due) == (None, NOON)
+        draft = await one(hours, ask(NOON, account=skip, send_at_local=clock), RUSSIAN)
+        assert draft.code == "validity_expired"
