@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from config.policies import ModerationMode
-from gateway.admission.octets import all_text, printable, strictly_read
+from gateway.admission.octets import all_text, incomplete, printable, strictly_read
 from gateway.admission.world import World, standing
 from gateway.draft import Ask, Draft
 from gateway.model import Status
@@ -82,6 +82,8 @@ def _find(ask: Ask, drafts: Sequence[Draft], world: World, every: bool) -> list[
     words = world.moderation.words
     find = words.finder(ask.account)
     sender = words.in_sender(ask.account, ask.sender or "")
+    # The first of several parts is asked about ahead, where nothing is stored.
+    every = every or (bool(ask.raw) and not ask.dry and incomplete(ask.raw))
     if ask.raw or not compile_template(ask.text).names:
         hits = find(drafts[0].text)
         if ask.raw and (strictly := strictly_read(ask.raw)) != drafts[0].text:

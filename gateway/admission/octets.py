@@ -13,7 +13,9 @@ from typing import Final
 from gateway.store.messages import RawPart
 from protocol import user_data
 from protocol.coding import codecs_by_data_coding
+from protocol.tlv import TLVS
 
+_TOTAL: Final = TLVS["sar_total_segments"].tag
 _CODECS: Final = codecs_by_data_coding()
 _OCTETS: Final = frozenset({"gsm", "ascii", "latin1", "binary"})
 """Read letter by octet. What is left reads no Latin, Greek or Cyrillic from other octets than we
@@ -36,6 +38,15 @@ def strictly_read(raw: Sequence[RawPart]) -> str:
         elif codec in _OCTETS:
             shown.append(data.decode("latin-1"))
     return "".join(shown)
+
+
+def incomplete(raw: Sequence[RawPart]) -> bool:
+    """Whether parts are missing that the phone has, or will be sent: it joins what comes hours
+    apart, and shows what nobody has read whole."""
+    header, _ = user_data.split(raw[0].payload, raw[0].esm_class)
+    if header is not None and header.concat is not None:
+        return header.concat.total > len(raw)
+    return int.from_bytes(dict(raw[0].tlvs).get(_TOTAL, b"")) > len(raw)
 
 
 def printable(text: str) -> str:

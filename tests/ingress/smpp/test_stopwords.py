@@ -9,10 +9,12 @@ import pytest
 from config.policies import Policy
 from gateway.admission.judging import Moderation
 from gateway.admission.word_lists import WordLists
+from gateway.ingress.smpp import split
 from gateway.model import Status
 from gateway.store.moderation import Decision
 from gateway.store.records import MessageFilter
 from protocol import constants as c
+from protocol.tlv import TLVS
 from tests.ingress.smpp.conftest import Rig
 from tests.ingress.smpp.esme import submit
 
@@ -54,6 +56,28 @@ async def test_a_word_over_two_parts_is_found(alone: Rig, words: WordLists) -> N
     }  # fmt: skip
     (item,) = await alone.store.items("shop", None, 10)
     assert item.text.words == ("ru/credit: кредит*",)
+
+
+@pytest.mark.parametrize("sar", [False, True])
+async def test_parts_of_a_word_that_come_too_late_for_each_other_wait(
+    alone: Rig, words: WordLists, sar: bool
+) -> None:
+    """A phone joins them whenever they come."""
+    esme = await alone.bound()
+    for part, piece in enumerate((b"Our cas", b"ino opens"), start=1):
+        if sar:
+            names = ("sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum")
+            values = (b"\0\x09", b"\x02", bytes((part,)))
+            tlvs = [(TLVS[name].tag, value) for name, value in zip(names, values, strict=True)]
+            pdu = submit(piece, tlvs=tuple(tlvs))
+        else:
+            pdu = submit(bytes((5, 0, 3, 9, 2, part)) + piece, esm_class=c.ESM_CLASS_UDHI)
+        assert (await esme.ask(pdu)).command_status == c.ESME_ROK
+        alone.clock.move(split.JOIN_WITHIN / 1_000_000 + 1)
+        alone.server.intake.tick()
+        await alone.server.intake.finished(5.0)
+    waits = (Status.HELD_MODERATION, "awaiting_moderation")
+    assert await statuses(alone) == {"Our cas": waits, "ino opens": waits}
 
 
 async def test_texts_of_one_read_are_judged_each_by_itself(alone: Rig, words: WordLists) -> None:
