@@ -20,6 +20,7 @@ from gateway.store.messages import (
     Outcome,
     RawPart,
     Replacement,
+    Settled,
     Tlv,
 )
 from gateway.store.records import MessageFilter
@@ -121,6 +122,27 @@ async def test_everything_kept_is_told(bench: Bench) -> None:
     nobody = await bench.store.subject("shop", 33612345678)
     assert (nobody.consents, nobody.opt_outs, nobody.failures) == ([], [], 0)
     assert await bench.store.excluded("nobody", ANN) == []
+
+
+async def test_what_comes_back_after_an_erasure_leaves_no_more(bench: Bench) -> None:
+    message = await accept(bench, ANN)
+    await accept(bench, BOB)
+    leased = await bench.lease()
+    assert (await bench.store.erase("shop", ANN, ACTOR, bench.now)).under_way == 1
+    back = [
+        Settled(one, "op1", Outcome.RETRY, bench.now, Status.QUEUED, due=bench.now)
+        for one in leased
+    ]
+    await bench.store.settle(back)
+    await bench.reopen()
+    assert [one.number for one in await bench.lease()] == [BOB]
+    (view,) = await bench.store.messages("shop", [message])
+    assert view is not None
+    assert (view.status, view.reason) == (Status.CANCELED, "erased")
+    bench.now += SECOND
+    await bench.maintain()
+    assert traces(bench, ANN) == {}
+    assert bench.store._memory.erasing == set()
 
 
 async def test_an_erasure_leaves_no_trace_and_nobody_elses_harmed(bench: Bench) -> None:

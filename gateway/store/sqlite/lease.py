@@ -29,6 +29,7 @@ from gateway.store.sqlite.writer import Transaction
 ENDINGS: Final = {
     "validity_expired": Status.EXPIRED,
     "opted_out": Status.CANCELED,
+    "erased": Status.CANCELED,
     "quiet_hours": Status.REJECTED,
 }
 """How a message ends that is not leased, by reason."""
@@ -225,10 +226,12 @@ class _Call:
         found = self.memory.contents.get(self.connection, {row.content for row in rows})
         self.contents.update(found)
         no = refused_messages(self.connection, self.memory, account, rows, found)
-        now = self.now
+        now, erasing = self.now, self.memory.erasing
         verdicts: list[str | Opening | None] = [
             "validity_expired"
             if row.deadline <= now
+            else "erased"
+            if row.id in erasing
             # The one answer to a STOP goes to somebody who has just refused everything.
             else "opted_out"
             if index in no and not found[row.content].answer

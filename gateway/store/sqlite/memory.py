@@ -69,6 +69,9 @@ class Memory:
         self.consenting: set[int] = set()
         """Accounts with statements of consent or its refusal; added to by the writer, read by
         any."""
+        self.erasing: set[int] = set()
+        """Messages under way of people who want to be forgotten, as the table has them: one that
+        comes back leaves no more."""
         self.failing = Marks()
         """Numbers that failed for good and were not reached since."""
         self.grow_failing: Callable[[], None] = lambda: None
@@ -117,6 +120,7 @@ class Memory:
         self.moderation.load(connection)
         self.opt_outs.load(connection, self.names)
         self.consenting.update(row[0] for row in connection.execute(CONSENTING))
+        self.erasing.update(row[0] for row in connection.execute("SELECT message FROM erasing"))
         self.next_parked += connection.execute(
             "SELECT coalesce(max(id), 0) FROM parked"
         ).fetchone()[0]

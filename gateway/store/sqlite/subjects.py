@@ -187,6 +187,9 @@ def erase_messages(
         forgetting.blank(transaction, memory, over)
     if under_way:
         transaction.connection.execute(LATER, (now, pack(under_way)))
+        new = set(under_way) - memory.erasing
+        memory.erasing |= new
+        transaction.on_rollback(lambda: memory.erasing.difference_update(new))
         sent = [row.id for row in rows if row.status == Status.SENT]
         forgetting.discard(transaction, memory, sent)
     return len(over), len(waiting), len(under_way)
@@ -204,7 +207,9 @@ def finish(transaction: Transaction, memory: Memory, after: int, now: int) -> tu
     rows = read(connection, ids)
     erase_messages(transaction, memory, [row.id for row in rows if _is_over(row)], now)
     there = {row.id for row in rows if not _is_over(row)}
-    connection.execute(ERASED, (pack([one for one in ids if one not in there]),))
+    over = [one for one in ids if one not in there]
+    connection.execute(ERASED, (pack(over),))
+    transaction.after_commit(lambda: memory.erasing.difference_update(over))
     more = len(ids) == STEP
     return (ids[-1] if more else 0), more
 
