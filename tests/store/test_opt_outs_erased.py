@@ -96,6 +96,23 @@ async def test_the_listing_shows_it_without_a_number(bench: Bench):
     assert (await bench.store.opt_outs("shop", 10))[-1].position > gone.position
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    ["+{0}.", "8 (916) 123-45-67", "+7\u00a0916\u00a0123\u201145\u201167", "tel:{0}", "0{0}/x"],
+)
+async def test_the_proof_does_not_tell_the_number(bench: Bench, spelt: str):
+    number, text = 79161234567, spelt.format(79161234567)
+    await stop(
+        bench, number, text=f"On 2026-11-26 at 10:15: {text} said no (79161234568, 8-800-555-35-35)"
+    )
+    await bench.store.erase("shop", number, "test", bench.now)
+    (kept,) = await bench.store.opt_outs("shop", 10)
+    said = kept.proof["text"]
+    assert "1234567" not in "".join(filter(str.isdecimal, said))
+    assert said.startswith("On 2026-11-26 at 10:15: ")
+    assert said.endswith("said no (+7916****568, 8-800-555-35-35)")
+
+
 async def test_who_comes_back_may_be_written_to(bench: Bench):
     await stop(bench)
     await stop(bench, sender="OTHER")

@@ -6,11 +6,13 @@ messages as before. See `OptOutMemory.digest` for what a hash hides.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
 
 from gateway.log import masked
+from gateway.model import mask_number
 from gateway.store.sqlite.memory import Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.packed import unpack
@@ -30,6 +32,10 @@ SELECT ?, ?, ?, column1, column2, column3, column4, column5, column6 FROM """,
     6,
     " WHERE column1 IS NOT NULL",
 )
+_BETWEEN: Final = r"[\s().\-/\u2010-\u2013]{0,3}"
+"""What may stand between two digits of a number."""
+SAME: Final = 7
+"""Last digits that tell a number, whatever is before them at home."""
 _rows: Final = msgspec.json.Decoder(list[tuple[str, str, int, str, str | None]])
 
 
@@ -52,7 +58,7 @@ def erase_opt_outs(transaction: Transaction, memory: Memory, account: str, numbe
         rows, start=ledger.take_positions(len(rows))
     ):
         # Whoever recorded it may have written the number into its proof.
-        flat += (sender, category, at, source, proof and masked(proof), position)
+        flat += (sender, category, at, source, proof and _without(proof, number), position)
     # First the mark and the set, then the row: whoever can see the row finds it.
     new = owner not in ledger.erased
     mark = ledger.marks.mark(owner, number)
@@ -63,3 +69,11 @@ def erase_opt_outs(transaction: Transaction, memory: Memory, account: str, numbe
     KEEP.run(connection, flat, before=(owner, ledger.digest(owner, number), mark))
     transaction.after_commit(lambda: ledger.stands(-len(rows)))
     return len(rows)
+
+
+def _without(proof: str, number: int) -> str:
+    """A proof (JSON of texts) with the number masked however it is spelt, and what else looks like
+    one."""
+    end = _BETWEEN.join(str(number)[-SAME:])
+    pattern = rf"\+?(?:\d{_BETWEEN}){{0,8}}{end}(?!\d)"
+    return masked(re.sub(pattern, mask_number(number), proof))
