@@ -59,7 +59,7 @@ class OptOutStore(Protocol):
 
     async def import_opt_outs(self, entries: Sequence[OptOut]) -> int:
         """Record many; returns how many are new. Waiting messages they concern are left to
-        `cancel_opted_out`. One event `optout.imported` tells of a thousand: whoever wants to know
+        `cancel_opted_out`. One event `optout.imported` tells of some hundred: whoever wants to know
         which reads `opt_outs`."""
 
     async def cancel_opted_out(

@@ -184,17 +184,17 @@ async def test_pages_pass_over_what_was_taken_back(bench: Bench, monkeypatch):
     assert await bench.store.opt_outs("bank", 9) == []
 
 
-async def test_an_import_is_one_event_a_thousand_and_counts_what_is_new(bench: Bench):
+async def test_an_import_is_one_event_for_many_and_counts_what_is_new(bench: Bench):
     await bench.store.opt_out([opt_out(N + 3)])
     entries = [opt_out(N + n) for n in range(2_500)]
     random.Random(1).shuffle(entries)
     await bench.accept(10, numbers=range(N, N + 10))
     assert await bench.store.import_opt_outs(entries) == 2_499
-    assert [event["recorded"] for event in bench.events("optout.imported")] == [999, 1_000, 500]
+    assert sum(event["recorded"] for event in bench.events("optout.imported")) == 2_499
     assert bench.statuses() == {"queued": 10}
     assert await bench.store.import_opt_outs(entries) == 0
     assert await bench.store.import_opt_outs([]) == 0
-    assert len(bench.events("optout.imported")) == 3
+    assert len(bench.events("optout.imported")) == 5
     assert bench.sql("SELECT count(*) FROM opt_outs") == [(2_500,)]
     assert await bench.store.cancel_opted_out("shop", bench.now) == 10
     assert await bench.store.cancel_opted_out("nobody", bench.now) == 0

@@ -20,12 +20,14 @@ from gateway.store.sqlite.writer import Transaction
 
 RECORD_STEP: Final = 500
 """Refusals in one call to the writer, each with an event: 5 ms."""
-IMPORT_STEP: Final = 1_000
-"""Refusals of an import in one call to the writer: 10 to 20 ms, a one-time code waits so long."""
+IMPORT_STEP: Final = 500
+"""Refusals of an import in one call to the writer: 5 to 10 ms."""
 
-AHEAD: Final = 3
+IMPORT_AHEAD: Final = 1
+CANCEL_AHEAD: Final = 3
 """Calls to the writer made before the first is answered: they share commits, and a one-time code
-waits for no more than these."""
+waits for no more than these. With three a code waits three times as long during an import (112 ms
+instead of 38 where a message costs 40 us), which is a third quicker for it."""
 
 _number: Final = attrgetter("number")
 _account: Final = attrgetter("account")
@@ -34,14 +36,15 @@ _account: Final = attrgetter("account")
 class _Ahead:
     """Calls that count something, a few of them under way at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.total = 0
+        self._most = most
         self._under_way: deque[Future[int]] = deque()
 
     async def take(self, call: Future[int]) -> None:
         """One more; waits for the first if there are too many."""
         self._under_way.append(call)
-        if len(self._under_way) > AHEAD:
+        if len(self._under_way) > self._most:
             self.total += await self._under_way.popleft()
 
     async def __aenter__(self) -> _Ahead:
@@ -84,7 +87,7 @@ class OptOutCalls(Calls):
         for _, own in groupby(sorted(entries, key=_account), key=_account):
             # The table is a tree by number: a step of neighbours dirties a tenth of the pages.
             ordered = sorted(own, key=_number)
-            async with _Ahead() as ahead:
+            async with _Ahead(IMPORT_AHEAD) as ahead:
                 for first in range(0, len(ordered), IMPORT_STEP):
                     step = ordered[first : first + IMPORT_STEP]
                     record = partial(opt_outs.import_step, memory=self._memory, entries=step)
@@ -160,7 +163,7 @@ class OptOutCalls(Calls):
         found = await self._writer.call(
             "cancel_opted_out", lambda t: opt_outs_cancel.search(memory, accounts, numbers)
         )
-        async with _Ahead() as ahead:
+        async with _Ahead(CANCEL_AHEAD) as ahead:
             while (ids := await self._reader.call("cancel_opted_out", found.step)) is not None:
                 for first in range(0, len(ids), opt_outs_cancel.CANCEL_STEP):
                     step = ids[first : first + opt_outs_cancel.CANCEL_STEP]
