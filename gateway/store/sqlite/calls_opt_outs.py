@@ -26,8 +26,8 @@ IMPORT_STEP: Final = 500
 IMPORT_AHEAD: Final = 1
 CANCEL_AHEAD: Final = 3
 """Calls to the writer made before the first is answered: they share commits, and a one-time code
-waits for no more than these. With three a code waits three times as long during an import (112 ms
-instead of 38 where a message costs 40 us), which is a third quicker for it."""
+waits for no more than these. An import of 150,000, one run each on a busy machine: steps of 1,000
+with three ahead 2.2 s, a code waiting 112 ms (p50); steps of 500 with one ahead 3.6 s and 38 ms."""
 
 _number: Final = attrgetter("number")
 _account: Final = attrgetter("account")

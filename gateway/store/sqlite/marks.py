@@ -28,7 +28,7 @@ COARSE: Final = 20
 # A number's bit: (number ^ salt) % P * (number % Q), without its lowest bits. Its square in the
 # number makes it fit for what ledgers hold, blocks of neighbours and every tenth number: there a
 # multiplication by a random factor, as quick, took up to 85 % of the asked for entries, and the
-# hash Python has for a tuple 35 %. 0.3 us where a message costs 40 in all. Seven in eight numbers
+# hash Python has for a tuple 35 %. 0.3 to 0.7 us on a busy machine. Seven in eight numbers
 # have their first bit unset, so the other two cost little.
 P: Final = 1_073_741_789
 Q: Final = 536_870_909

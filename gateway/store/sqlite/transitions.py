@@ -103,7 +103,7 @@ class Steps(dict[Key, Step]):
             step.parts[row.id] = parts
 
     def add_alike(self, rows: Sequence[Row], after: int, at: int, reason: str) -> None:
-        """`add` of messages that end together, most of them of one source: half its cost."""
+        """`add` of messages that end together, most of them of one source."""
         steps: dict[tuple[int, int, int, int | None], Step] = {}
         for row in rows:
             alike = (row.account, row.source, row.status, row.carrier)
