@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from config.keyword_files import KeywordFile, MandatoryFile, Words
+from gateway.policy.misread import readings
 
 LONGEST: Final = 5_000
 """Characters of a text that are looked at; further ones can only tell that a keyword is not the
@@ -206,6 +207,9 @@ class Vocabulary:
         found = self._find(fold(text[:BEGINNING]), number)
         if found is not None and len(text) > BEGINNING:  # was it the whole text?
             found = self._find(fold(text[:LONGEST]), number)
+        if found is None:
+            for other in readings(text):
+                found = found or self._find(fold(other), number)
         return found
 
     def _find(self, folded: str, number: int | None) -> Found | None:
