@@ -1,7 +1,8 @@
 """What a reply may say whose data_coding said the wrong thing.
 
 In: a text as it was read. Out: other readings of the same octets. For keywords only: a STOP that an
-operator labelled wrongly is a STOP all the same, while a text that is shown stays as it was announced.
+operator labelled wrongly is a STOP all the same, while a text that is shown stays as it was
+announced.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ def test_octets_the_wrong_way_round(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "你好", "停止", "你好，请问今天可以送货吗？", "@home", "è vero", "è", "@", "\U0001f44d", "“yes, please”",
+    ["", "你好", "停止", "你好，请问今天可以送货吗？",
+     "@home", "è vero", "è", "@", "\U0001f44d", "“yes, please”",
      "… and so on", "\0", "\0\1\2\3", "\4", "가나다", "\ud83d", "안녕하세요", "協", "x" * 200],
 )  # fmt: skip
 def test_what_is_no_keyword_stays_none(text: str) -> None:

@@ -33,8 +33,8 @@ from gateway.ingress.http.uploads import SHOWN
 from gateway.store.messages import OptOut
 
 LIST: Final = 50_000
-"""Entries recorded together: sorted by number they share pages of the table; about
-12 MB. (300,000 into an empty ledger, one run each on a busy machine: 9 s, in lists of 20,000 16.)"""
+"""Entries recorded together: sorted by number they share pages of the table; about 12 MB. (300,000
+into an empty ledger, one run each on a busy machine: 9 s, in lists of 20,000 16.)"""
 
 IN_FUTURE: Final = "`at` is in the future"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
