@@ -170,5 +170,5 @@ class Policy(Section, frozen=True):
     keep_audit: Duration = Duration(3 * 365 * 86_400)
     """How long the trail of policy decisions stays; three years is a common limitation period."""
     most_waiting_items: Positive = 100_000
-    """Moderation items that may wait; beyond it new held texts are answered 503. An account has no
-    more than it leaves to the others: alone half of them, two a third each."""
+    """Moderation items that may be undecided; beyond it new held texts are answered 503. An account
+    has no more than it leaves to the others: alone half of them, two a third each."""

@@ -24,11 +24,11 @@ class Judgements(Protocol):
     """The part of the store that keeps what was decided."""
 
     async def judged(self, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
-        """Of these texts, those that are decided and those messages wait for."""
+        """Of these texts, those there are items of."""
         ...
 
     def texts_room(self, account: str) -> int:
-        """How many more texts of an account may wait."""
+        """How many more texts of an account may be undecided."""
         ...
 
     def on_decided(self, listener: Callable[[], None]) -> None:

@@ -96,7 +96,7 @@ class ModerationStore(Protocol):
     """
 
     async def judged(self, fingerprints: Sequence[bytes]) -> dict[bytes, ItemState]:
-        """Of these texts, those that are decided and those messages wait for."""
+        """Of these texts, those there are items of."""
 
     async def items(
         self,
@@ -144,8 +144,8 @@ class ModerationStore(Protocol):
         """By account, those included that had some since the start; from memory, costs nothing."""
 
     def texts_room(self, account: str) -> int:
-        """How many more texts of an account may wait; from memory, costs nothing. `accept` and
-        `replace` do not look: what is under way meanwhile comes on top."""
+        """How many more texts of an account may be undecided; from memory, costs nothing. `accept`
+        and `replace` do not look: what is under way meanwhile comes on top."""
 
     def set_moderation(self, validity_counts: Callable[[str], bool], most_waiting: int) -> None:
         """Settings: whether the validity of an account's messages runs while they are held, and how

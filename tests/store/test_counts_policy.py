@@ -288,6 +288,13 @@ def check_moderation(bench: Bench) -> None:
     assert {item for item, state, _, _ in by_item if state != "waiting"} <= set(
         queue.undone(1_000_000)
     )
+    assert queue._idle == dict(
+        bench.sql(
+            "SELECT id, account FROM items WHERE state = 'waiting'"
+            " AND NOT EXISTS (SELECT 1 FROM held WHERE item = items.id)"
+        )
+    )
+    assert +queue._idle_of == Counter(queue._idle.values())
     items: Counter[str] = Counter()
     messages: Counter[str] = Counter()
     for _, state, account, n in by_item:

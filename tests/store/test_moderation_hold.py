@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from held import HELD, held, hold, items, text
-from workbench import DAY, HOUR, START, Bench
+from held import HELD, decide, held, hold, items, text
+from workbench import DAY, HOUR, SECOND, START, Bench
 
 from gateway.metrics import MODERATION_HELD
 from gateway.store.messages import Text
@@ -68,8 +68,25 @@ async def test_a_full_queue_is_nobody_elses_affair(bench: Bench):
     plain = bench.submission(1, account="other")
     assert await bench.store.accept([late, plain]) == [None, None]
     assert bench.statuses() == {"held_moderation": 4, "queued": 1}
-    await bench.store.cancel("shop", [late.messages[0].id], bench.now)
-    assert await bench.store.judged([text("c").fingerprint]) == {}  # it would be one more
+
+
+async def test_texts_that_come_and_go_fill_the_queue_until_they_are_forgotten(bench: Bench):
+    bench.store.set_moderation(lambda account: True, 10)
+    for said in "abcd":
+        ids = await held(bench, 1, said)
+        await bench.store.cancel("shop", ids, bench.now)
+    assert bench.store._memory.moderation.waiting() == {1: (0, 0, [])}
+    assert (bench.store.texts_room("shop"), bench.store.texts_room("other")) == (2, 6)
+    await bench.reopen()
+    bench.store.set_moderation(lambda account: True, 10)
+    assert bench.store.texts_room("shop") == 2
+    await held(bench, 1, "a")
+    await decide(bench, "b")
+    assert bench.store.texts_room("shop") == 4
+    bench.now += int(bench.settings.keep_text * SECOND) + HOUR
+    await bench.maintain()
+    assert [row[:2] for row in items(bench)] == [("", "approved")]
+    assert bench.store.texts_room("shop") == 10
 
 
 async def test_what_ends_waits_no_longer(bench: Bench):

@@ -64,13 +64,13 @@ WHERE id IN (SELECT value FROM json_each(?))
 """
 USED: Final = "UPDATE items SET used = ? WHERE id IN (SELECT value FROM json_each(?))"
 # An item nobody waits for goes once it is old: one that is decided when no text has been judged by
-# it for so long, one that is not with the messages it was for.
+# it for so long, one that is not with its text, without which nobody can decide.
 PRUNE: Final = """
 DELETE FROM items WHERE id IN (
     SELECT id FROM items
-    WHERE id < ?1 AND (state = 'waiting' OR max(decided_at, coalesce(used, 0)) < ?2)
-    AND NOT EXISTS (SELECT 1 FROM held WHERE item = items.id) ORDER BY id LIMIT ?3
-)
+    WHERE id < ?1 AND (state = 'waiting' OR id < ?2 AND max(decided_at, coalesce(used, 0)) < ?3)
+    AND NOT EXISTS (SELECT 1 FROM held WHERE item = items.id) ORDER BY id LIMIT ?4
+) RETURNING id
 """
 ERASE: Final = """
 UPDATE items SET json = json_set(json, '$.text', ''), erased = 1 WHERE id IN (
@@ -108,13 +108,8 @@ def judged(
     """See the contract."""
     keys = pack([fingerprint.hex() for fingerprint in fingerprints])
     found = unpack(connection, _found, FOUND, keys)
-    queue = memory.moderation
-    queue.use([item for _, item, state in found if state is not ItemState.WAITING])
-    return {
-        bytes.fromhex(key): state
-        for key, item, state in found
-        if state is not ItemState.WAITING or queue.since(item) is not None
-    }
+    memory.moderation.use([item for _, item, state in found if state is not ItemState.WAITING])
+    return {bytes.fromhex(key): state for key, _, state in found}
 
 
 def items(
@@ -221,7 +216,13 @@ def prune(transaction: Transaction, memory: Memory, now: int) -> bool:
         transaction.connection.execute(USED, (now, pack(list(used))))
         transaction.on_rollback(lambda: queue.use(used))
     before = now - int(memory.settings.keep_messages * MICROS)
-    return _sweep(transaction, memory, "items", PRUNE, before)
+    texts_before = max(before, now - int(memory.settings.keep_text * MICROS))
+    values = (first_id_at(texts_before), first_id_at(before), before, STEP)
+    gone = [row[0] for row in transaction.connection.execute(PRUNE, values)]
+    if gone:
+        transaction.after_commit(lambda: queue.gone(gone))
+        transaction.after_commit(lambda: memory.metrics.count(PRUNED, len(gone), "items"))
+    return len(gone) == STEP
 
 
 def erase(transaction: Transaction, memory: Memory, now: int) -> bool:
@@ -260,6 +261,8 @@ def _decided(memory: Memory, items: Sequence[Item]) -> None:
             metrics.observe(MODERATION_SECONDS, [(one.decided_at - since) / MICROS], account)
         if one.waiting:
             queue.decided(one.id)
+        else:
+            queue.gone([one.id])
 
 
 def _refused(found: Item | None, moderator: str, now: int) -> Claimed | None:

@@ -9,6 +9,7 @@ Rebuilt at start from one walk of the index `held_by_item`.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final
@@ -28,6 +29,12 @@ SELECT json_group_array(json_array(h.first, i.id, i.account, i.state, h.n)) FROM
     FROM held INDEXED BY held_by_item GROUP BY item
 ) AS h CROSS JOIN items AS i ON i.id = h.item
 """
+IDLE: Final = """
+SELECT json_group_array(json_array(i.id, i.account))
+FROM items AS i INDEXED BY items_by_state WHERE i.state = 'waiting'
+AND NOT EXISTS (SELECT 1 FROM held WHERE item = i.id)
+"""
+_pairs: Final = msgspec.json.Decoder(list[tuple[int, int]])
 _held: Final = msgspec.json.Decoder(list[tuple[int, int, int, str, int]])
 
 
@@ -43,12 +50,17 @@ class _Entry:
 class Queue:
     """Changed by the writer's thread after its commits; `waiting` any thread may ask."""
 
-    __slots__ = ("_by_account", "_entries", "_messages", "_undone", "_used", "news")
+    __slots__ = (
+        "_by_account", "_entries", "_idle", "_idle_of", "_messages", "_undone", "_used", "news",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
         self._by_account: dict[int, dict[int, _Entry]] = {}
         self._messages: dict[int, int] = {}
+        self._idle: dict[int, int] = {}
+        """Undecided items no message waits for (any more), and whose they are."""
+        self._idle_of: Counter[int] = Counter()
         self._undone: dict[int, None] = {}
         self._used: set[int] = set()
         self.news = False
@@ -62,22 +74,28 @@ class Queue:
                 self.arrive(item, account, messages, created_at(first))
             else:
                 self.decided(item)
+        for item, account in unpack(connection, _pairs, IDLE):
+            self._rest(item, account)
 
     def __len__(self) -> int:
         """Undecided items some message waits for."""
         return len(self._entries)
 
     def room(self, account: int | None, most: int) -> int:
-        """How many more items of an account may wait, of `most` for all: no more than would be left
-        to the others, so that one customer alone gets half and there is room for the next. Any
-        thread may ask."""
-        own = 0 if account is None else len(self._by_account.get(account, ()))
-        return max(0, most - len(self._entries) - own)
+        """How many more undecided items of an account there may be, of `most` for all: no more than
+        would be left to the others, so that one customer alone gets half and there is room for the
+        next. Those whose messages are gone count: texts that are submitted and cancelled would
+        fill the moderators' list, and the file, without end. Any thread may ask."""
+        own = 0
+        if account is not None:
+            own = len(self._by_account.get(account, ())) + self._idle_of[account]
+        return max(0, most - len(self._entries) - len(self._idle) - own)
 
     def arrive(self, item: int, account: int, messages: int, now: int) -> None:
         """`messages` more wait for an undecided item."""
         entry = self._entries.get(item)
         if entry is None:
+            self.gone([item])
             entry = self._entries[item] = _Entry(account, 0, now)
             self._by_account.setdefault(account, {})[item] = entry
         entry.messages += messages
@@ -92,6 +110,14 @@ class Queue:
         self._messages[entry.account] -= messages
         if entry.messages <= 0:
             self._drop(item, entry)
+            self._rest(item, entry.account)
+
+    def gone(self, items: Iterable[int]) -> None:
+        """Items nobody waits for are decided, or forgotten."""
+        for item in items:
+            account = self._idle.pop(item, None)
+            if account is not None:
+                self._idle_of[account] -= 1
 
     def since(self, item: int) -> int | None:
         """When an undecided item began to hold messages; None if it holds none."""
@@ -104,6 +130,7 @@ class Queue:
         if entry is not None:
             self._messages[entry.account] -= entry.messages
             self._drop(item, entry)
+        self.gone([item])
         self._undone[item] = None
         self.news = True
 
@@ -142,6 +169,10 @@ class Queue:
             )
             for account, entries in list(self._by_account.items())
         }
+
+    def _rest(self, item: int, account: int) -> None:
+        self._idle[item] = account
+        self._idle_of[account] += 1
 
     def _drop(self, item: int, entry: _Entry) -> None:
         del self._entries[item]
