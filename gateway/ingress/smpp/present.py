@@ -1,8 +1,8 @@
 """replace_if_present_flag: a submit that takes the place of one that waits (SMPP 3.4 §5.2.18).
 
 In: drafts that admission let pass. Out: those that took another's place, with its id; the others
-are submitted as they are. Same account, sender and recipient make "the same"; service_type is not
-kept with messages and not compared.
+are submitted as they are. Same account, sender, recipient and category make "the same" (the
+service_type that the specification compares is kept as the category it means).
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ async def replace_present(
 ) -> list[tuple[Draft, int]]:
     """(draft, id of the message that now says this) for drafts that found one waiting."""
     account, sender = ask.account.name, (ask.sender or "").lstrip("+")
+    category = ask.category.value
     replaced: list[tuple[Draft, int]] = []
     for draft in drafts:
         if draft.status not in WAITING or not may_replace(draft):
             continue  # it is to be dropped (quiet hours): what waits is not
         where = MessageFilter(account, number=draft.number, statuses=_STATUSES)
         for view in await store.search(where, _MOST):
-            if view.sender.lstrip("+") != sender or view.batch is not None or view.split:
+            if view.sender.lstrip("+") != sender or view.category != category:
+                continue  # another category's lane and route are not its own
+            if view.batch is not None or view.split:
                 continue  # of several recipients, or told by several ids: no one id would do
             (shared,) = store.new_ids(1, now)
             replacement = replacement_of(view.id, content(ask, shared), draft)

@@ -182,6 +182,24 @@ async def test_replace_if_present_takes_the_place_of_one_that_waits(alone: Rig) 
     assert other.message_id != old.message_id
 
 
+async def test_replace_if_present_takes_no_place_of_another_category(unstarted: Rig) -> None:
+    """An advertisement would leave by the one-time codes' lane."""
+    unstarted.accounts = (account(login={"service_types": {"CODE": "transactional", "AD":
+                                                           "advertising"}}),)  # fmt: skip
+    unstarted.with_operator = False
+    await unstarted.start()
+    try:
+        esme = await unstarted.bound()
+        old = await esme.ask(submit(b"old", service_type="CODE"))
+        new = await esme.ask(submit(b"new", service_type="AD", replace_if_present_flag=1))
+        assert new.command_status == 0
+        assert new.message_id != old.message_id
+        again = await esme.ask(submit(b"newer", service_type="CODE", replace_if_present_flag=1))
+        assert again.message_id == old.message_id
+    finally:
+        await unstarted.close()
+
+
 async def test_an_id_too_long_to_be_told_back_is_none(alone: Rig) -> None:
     esme = await alone.bound()
     told = (await esme.ask(submit())).message_id
