@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
+from msgspec import structs
 
 from config.settings import Account
 from gateway import metrics as m
@@ -36,6 +37,13 @@ LIST: Final = 500
 """Answers stored in one call."""
 LONGEST: Final = 10
 """Parts of an answer: as long as a rule's reply may be."""
+
+
+REFUSABLE: Final = frozenset({Kind.START.value, Kind.JOIN.value})
+"""Answers that say that messages will come; see `messages.Content.refusable`."""
+
+_Admitted = tuple[Ask, list[Draft], str]
+"""What passed, and which kind of keyword it answers."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -130,13 +138,13 @@ class Answering:
                 self._metrics.count(m.TASK_ERRORS, 1, "answers")
 
     async def _give(self, answers: Sequence[Wanted]) -> None:
-        groups: dict[tuple[str, str, str, bool], list[Wanted]] = {}
+        groups: dict[tuple[str, str, str, str], list[Wanted]] = {}
         for one in answers:
-            own_rule = one.kind == Kind.RULE
-            groups.setdefault((one.account, one.sender, one.text, own_rule), []).append(one)
-        admitted: list[tuple[Ask, list[Draft]]] = []
+            groups.setdefault((one.account, one.sender, one.text, one.kind), []).append(one)
+        admitted: list[_Admitted] = []
         given: list[Wanted] = []
-        for (account, sender, text, own_rule), own in groups.items():
+        for (account, sender, text, kind), own in groups.items():
+            own_rule = kind == Kind.RULE
             settings = self._accounts.get(account)
             if settings is None:
                 self._count(own, "no_account")
@@ -165,27 +173,26 @@ class Answering:
                 if draft.code is not None:
                     self._count([own[draft.position]], draft.code)
             if passed:
-                admitted.append((ask, passed))
+                admitted.append((ask, passed, kind))
                 given += [own[draft.position] for draft in passed]
         if admitted:
             await self._accept(admitted, given)
 
-    async def _accept(
-        self, admitted: Sequence[tuple[Ask, list[Draft]]], given: Sequence[Wanted]
-    ) -> None:
+    async def _accept(self, admitted: Sequence[_Admitted], given: Sequence[Wanted]) -> None:
         now = self._clock()
         submissions: list[Submission] = []
-        for ask, drafts in admitted:
+        for ask, drafts, kind in admitted:
             shared, *ids = self._store.new_ids(len(drafts) + 1, now)
             texts = texts_of(drafts)
             messages = new_messages(ask, drafts, ids, texts)
-            submissions.append(Submission(content(ask, shared), messages, texts=texts))
+            own = structs.replace(content(ask, shared), refusable=kind in REFUSABLE)
+            submissions.append(Submission(own, messages, texts=texts))
         try:
             await self._store.accept(submissions)
         except AldisError as error:
             logger.warning("answers not stored: %s", error, extra={"count": len(given)})
             self._count(given, "store")
-            for ask, _ in admitted:
+            for ask, _, _ in admitted:
                 ask.take_back()
             return
         self._count(given, "accepted")

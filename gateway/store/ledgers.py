@@ -49,7 +49,7 @@ class OptOutStore(Protocol):
 
     Whoever refuses is refused from the commit on: by `opted_out`, and by the lease. Waiting
     messages are then looked for and cancelled, some at a time; the calls return when that is done.
-    The one answer to a keyword (`Content.answer`) is let through.
+    The answers to STOP and HELP (`Content.answer`) are let through.
     """
 
     async def opt_out(self, entries: Sequence[OptOut]) -> int:

@@ -86,6 +86,9 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     that a lease needs no configuration)."""
     answer: bool = False
     """The one answer to a keyword: it may reach who has just said STOP, at any hour."""
+    refusable: bool = False
+    """Of an answer: a refusal stops it all the same. It says that messages will come (START, JOIN),
+    and whoever says STOP before it has left wants none."""
     discard_text: bool = False
     """Erase text and values as soon as the operator has taken the message."""
 

@@ -94,6 +94,24 @@ async def test_the_confirmation_is_not_taken_back_by_a_second_stop(talk: Talk) -
     assert view.text == STOPPED
 
 
+async def test_a_stop_takes_back_the_answers_that_promise_messages(talk: Talk) -> None:
+    await talk.configure(welcome=WELCOME)
+    assert await talk.says("STOP", "START", source=OTHER) == [STOPPED, RESTARTED]
+    assert await talk.says("JOIN", "HELP", "STOP") == [WELCOME, HELPED, STOPPED]
+    assert await talk.says("STOP", source=OTHER) == []
+    views = await talk.store.messages("shop", await talk.leave())
+    left = [(str(view.number), view.text) for view in views if view is not None]
+    assert left == [(OTHER, STOPPED), (PHONE, HELPED), (PHONE, STOPPED)]
+
+
+async def test_an_answer_that_promises_messages_is_asked_about_when_it_leaves(talk: Talk) -> None:
+    await talk.configure(welcome=WELCOME)
+    assert await talk.says("JOIN") == [WELCOME]
+    no = OptOut("shop", int(PHONE), "*", "*", talk.now, "import")
+    await talk.store.import_opt_outs([no])
+    assert await talk.leave() == []
+
+
 async def test_a_name_cannot_be_written_to_so_its_stop_comes_to_a_number(talk: Talk) -> None:
     await talk.send(sender="ACME", sent=True)
     waiting = await talk.send(sender="ACME")

@@ -232,9 +232,8 @@ class _Call:
             if row.deadline <= now
             else "erased"
             if row.id in erasing
-            # The one answer to a STOP goes to somebody who has just refused everything.
             else "opted_out"
-            if index in no and not found[row.content].answer
+            if index in no
             else None
             for index, row in enumerate(rows)
         ]

@@ -103,7 +103,7 @@ def refused_messages(
     messages: Sequence[Addressed],
     contents: Mapping[int, Content],
 ) -> set[int]:
-    """Indexes of an account's messages that must not leave. The one answer to a STOP may."""
+    """Indexes of an account's messages that must not leave. The answer to a STOP may."""
     suspects = memory.opt_outs.marks.candidates(account, [one.number for one in messages])
     if not suspects:
         return set()
@@ -113,7 +113,7 @@ def refused_messages(
     for index, one in enumerate(messages):
         if one.number in among:
             content = contents[one.content]
-            if not content.answer:
+            if not content.answer or content.refusable:
                 places.append(index)
                 wanted.append((one.number, content.sender, content.category))
     return {places[index] for index in refused(connection, memory, account, wanted)}

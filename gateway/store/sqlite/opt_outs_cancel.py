@@ -68,7 +68,7 @@ SELECT json_group_array(json_array(id, number, content, account)) FROM (
 CONTENTS: Final = """
 SELECT json_group_array(json_array(c.id, c.json ->> 'sender', c.json ->> 'category'))
 FROM json_each(?) AS j CROSS JOIN contents AS c ON c.id = j.value
-WHERE NOT coalesce(c.json ->> 'answer', 0)
+WHERE NOT coalesce(c.json ->> 'answer', 0) OR coalesce(c.json ->> 'refusable', 0)
 """
 
 
