@@ -188,7 +188,10 @@ class Listening:
         try:
             while self._refusing:
                 account, numbers = self._refusing.popitem()
-                await self._store.cancel_opted_out(account, self._clock(), list(numbers))
+                try:
+                    await self._store.cancel_opted_out(account, self._clock(), list(numbers))
+                except StoreError:  # then they end in the lease; those of other accounts are next
+                    self._metrics.count(m.TASK_ERRORS, 1, "refusals")
         finally:
             self._canceling = False
 

@@ -15,7 +15,7 @@ from config.policies import Moderation
 from config.settings import Account
 from gateway.admission.judging import Moderation as Judging
 from gateway.errors import StoreUnavailable
-from gateway.metrics import KEYWORD_RULES_OFF
+from gateway.metrics import KEYWORD_RULES_OFF, TASK_ERRORS
 from gateway.model import Status
 from gateway.store.messages import OptOut
 from gateway.store.registry import Entry, Kind
@@ -122,6 +122,34 @@ async def test_a_name_cannot_be_written_to_so_its_stop_comes_to_a_number(talk: T
     ]  # fmt: skip
     await talk.says("START")
     assert [await talk.refuses(one) for one in ("ACME", OURS)] == [False, False]
+
+
+async def test_a_cancelling_that_fails_keeps_nobody_elses_from_being_made(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await talk.apply(shop(), shop("bank", ["4930111111"]))
+    waiting = {
+        "shop": await talk.send(),
+        "bank": await talk.send(account="bank", sender="4930111111", number=OTHER),
+    }
+    cancel, tried = talk.store.cancel_opted_out, []
+
+    async def fails(account: str, *more: object) -> int:
+        tried.append(account)
+        if len(tried) == 1:
+            raise StoreUnavailable("the disk is full")
+        return await cancel(account, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(talk.store, "cancel_opted_out", fails)
+    await talk.returns.take(
+        "op1", [*deliver("STOP"), *deliver("STOP", source=OTHER, to="4930111111")]
+    )
+    await talk.returns.listening.settled()
+    assert await talk.status(waiting[tried[1]]) == "canceled"
+    assert await talk.status(waiting[tried[0]]) == "queued"
+    await talk.answering.drain()
+    assert not set(waiting.values()) & set(await talk.leave())  # it ends in the lease
+    assert talk.metric(TASK_ERRORS, "refusals") == 1
 
 
 async def test_an_answer_in_between_does_not_hide_the_name(talk: Talk) -> None:
