@@ -18,8 +18,9 @@ ALL: Final = "*"
 
 
 def spelt(sender: str) -> str:
-    """A sender as the ledgers compare it: numbers without `+`, names in lower case."""
-    return sender.lstrip("+").casefold()
+    """A sender as the ledgers compare it: numbers without `+`, names in lower case, no space at the
+    ends. (None has one: ` ACME` from a spreadsheet is ACME, and would else stop nothing.)"""
+    return sender.strip().lstrip("+").casefold()
 
 
 # --- opt-outs

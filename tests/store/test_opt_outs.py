@@ -95,7 +95,7 @@ async def refuses(bench: Bench, number: int = N, sender: str = "ACME", account: 
 
 @pytest.mark.parametrize(
     ("recorded", "sent"), [("ACME", "acme"), ("acme", "ACME"), ("+777", "777"), ("777", "+777"),
-                           ("ÄRA", "ära")],
+                           ("ÄRA", "ära"), (" ACME\t", "Acme"), (" +777", "777")],
 )  # fmt: skip
 async def test_senders_are_compared_as_people_read_them(bench: Bench, recorded: str, sent: str):
     await bench.accept(1, numbers=[N], sender=sent)
