@@ -29,7 +29,7 @@ _decode_consents: Final[Callable[[bytes], ConsentRequest | list[ConsentRequest]]
 
 
 async def record_consents(call: Call) -> Answer:
-    """Add one statement or a list of them; all or none."""
+    """Add one statement or a list of them; none if one of them is wrong."""
     body = await call.body()
     given = _decode_consents(body)
     refuse_nul(body)
