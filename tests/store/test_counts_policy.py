@@ -6,6 +6,7 @@ ever."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from workbench import DAY, HOUR, START, Bench
 from gateway.model import TRANSITIONS, WAITING, BatchState, Status
 from gateway.store.messages import Closed, Content, Opening, OptOut, Replacement
 from gateway.store.moderation import Decision
-from gateway.store.sqlite import carrying, lease
+from gateway.store.sqlite import carrying, lease, writer
 from gateway.store.sqlite.memory import LEASABLE
 
 SAID = ["one", "two", "three"]
@@ -62,6 +63,7 @@ class Policed(Life):
             mock.patch.object(carrying, "ITEMS", 2),
             mock.patch.object(lease, "PASSING", 2),
             mock.patch.object(lease, "MOST_PASSED", 3),
+            mock.patch.object(writer, "MAX_SECONDS", 60.0),
         ]
         for patch in self.patches:
             patch.start()
@@ -227,18 +229,28 @@ class Policed(Life):
             raise Failed
 
         async def both() -> list[Any]:
-            return await asyncio.gather(
-                store.lease([_demand(parts)], now),
-                store.accept([submission]),
-                store.decide(None, decisions),
-                store.carry_out(now),
-                store.cancel("a", cancelled, now),
-                store.opt_out([OptOut("a", number, "*", "*", now, "STOP")]),
-                _quietly(store._writer.call("fail", fail)),
-                store.carry_out(now),
-                store.lease([_demand(parts)], now),
-                store.maintain(now),
-            )
+            # Else what shares a transaction would be a matter of threads, and no example the same.
+            ready = threading.Event()
+            gate = store._writer.call("gate", lambda transaction: ready.wait(60))
+            calls = [
+                asyncio.ensure_future(call)
+                for call in (
+                    store.lease([_demand(parts)], now),
+                    store.accept([submission]),
+                    store.decide(None, decisions),
+                    store.carry_out(now),
+                    store.cancel("a", cancelled, now),
+                    store.opt_out([OptOut("a", number, "*", "*", now, "STOP")]),
+                    _quietly(store._writer.call("fail", fail)),
+                    store.carry_out(now),
+                    store.lease([_demand(parts)], now),
+                    store.maintain(now),
+                )
+            ]
+            await asyncio.sleep(0)
+            ready.set()
+            await gate
+            return await asyncio.gather(*calls)
 
         first, *_, second, _ = self.runner.run(both())
         self.ids += own

@@ -93,9 +93,15 @@ GAPS: Final = tuple(
 )
 """What parts letters, by reading."""
 
-_INVISIBLE: Final = frozenset("\u115f\u1160\u3164\uffa0")
-"""Letters by category that show nothing. Other invisible characters have categories of their own
-(Cf: U+200B, U+FEFF, soft hyphens ...)."""
+_INVISIBLE: Final = frozenset(
+    "\u115f\u1160\u3164\uffa0"  # Hangul fillers
+    "\u034f"  # combining grapheme joiner
+    "\u0345"  # a small iota below, which would be folded to a letter of its own
+    "\u17b4\u17b5"  # Khmer vowels that are not written
+    "\u180b\u180c\u180d\u180f"  # Mongolian variation selectors
+) | {chr(point) for point in range(0xE0100, 0xE01F0)}  # variation selectors 17 to 256
+"""Letters and marks by category that show nothing. Other invisible characters have categories of
+their own (Cf: U+200B, U+FEFF, soft hyphens ...)."""
 
 _SIGNS: Final = frozenset("№™℠℡")
 """Signs that decompose to letters no one reads as part of a word."""
@@ -120,8 +126,9 @@ _CLASSES: Final = _classes()
 def _is_mark(character: str) -> bool:
     """Whether it is a mark that changes no letter into another: accents and vowel points, but not
     the vowel signs of Indic scripts or Thai, which are letters to the reader."""
-    if unicodedata.category(character) != "Mn":
-        return False
+    category = unicodedata.category(character)
+    if category != "Mn":
+        return category == "Me"  # around letters: circles, keycaps
     order = unicodedata.combining(character)
     return order >= 200 or order == 1 or 10 <= order <= 36 or 0xFE00 <= ord(character) <= 0xFE0F
 
