@@ -7,7 +7,7 @@ sentence) for each problem.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -29,9 +29,24 @@ def check(found: s.Settings) -> Iterator[tuple[str, str]]:
         file = read_keywords(found.policy.keywords)
     for place, account in enumerate(found.account):
         yield from _account(f"account[{place}].keywords", account, file)
+    yield from _numbers(found.account)
     for place, carrier in enumerate(found.carrier):
         if carrier.region is not None and carrier.region not in SUPPORTED_REGIONS:
             yield f"carrier[{place}].region", f"{carrier.region!r} is no country's ISO 3166 code"
+
+
+def _numbers(accounts: Sequence[s.Account]) -> Iterator[tuple[str, str]]:
+    """Numbers of ours that two accounts have: replies, and STOPs, would be the last one's."""
+    owners: dict[str, str] = {}
+    for place, account in enumerate(accounts):
+        for index, number in enumerate(account.inbound_numbers):
+            owner = owners.setdefault(number.lstrip("+"), account.name)
+            if owner != account.name:
+                path = f"account[{place}].inbound_numbers[{index}]"
+                yield (
+                    path,
+                    f"{number!r} belongs to account {owner!r} already; replies have one owner",
+                )
 
 
 def _account(path: str, account: s.Account, file: KeywordFile | None) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,21 @@ def test_what_an_account_cannot_have(settings: str, line: int, says: str) -> Non
     assert says in problem
 
 
+def test_a_number_of_ours_has_one_owner() -> None:
+    text = """[[account]]
+name = "shop"
+inbound_numbers = ["+4930111111", "4930111111"]
+[[account]]
+name = "bank"
+inbound_numbers = ["2020", "4930111111"]
+"""
+    with pytest.raises(ConfigProblems) as error:
+        loads(text, {}, name="aldis.toml")
+    (problem,) = error.value.problems
+    assert problem.startswith("aldis.toml:6: ")
+    assert "'4930111111' belongs to account 'shop' already; replies have one owner" in problem
+
+
 def test_a_region_is_one_that_has_numbers() -> None:
     text = '[[carrier]]\nname = "op1"\nhosts = ["h:1"]\nsystem_id = "s"\nregion = "{}"\n'
     with pytest.raises(ConfigProblems) as error:
