@@ -124,6 +124,23 @@ async def test_everything_kept_is_told(bench: Bench) -> None:
     assert await bench.store.excluded("nobody", ANN) == []
 
 
+async def test_what_fails_after_an_erasure_is_not_counted_for_the_number(bench: Bench) -> None:
+    bench.store.rule_accounts({"shop": AccountRules(3)})
+    await accept(bench, ANN)
+    await accept(bench, BOB)
+    leased = await bench.lease()
+    await bench.sent(leased)
+    await bench.store.erase("shop", ANN, ACTOR, bench.now)
+    await bench.reopen()
+    bench.store.rule_accounts({"shop": AccountRules(3)})
+    lost = {"status": Status.UNDELIVERED, "reason": "unknown_subscriber"}
+    await bench.receive(*(bench.receipt(one.id, **lost) for one in leased))
+    bench.now += SECOND
+    await bench.maintain()
+    assert traces(bench, ANN) == {}
+    assert bench.sql("SELECT number FROM failures") == [(BOB,)]
+
+
 async def test_what_comes_back_after_an_erasure_leaves_no_more(bench: Bench) -> None:
     message = await accept(bench, ANN)
     await accept(bench, BOB)

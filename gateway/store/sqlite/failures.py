@@ -96,7 +96,13 @@ def note(transaction: Transaction, memory: Memory, steps: Iterable[Ended]) -> No
         elif step.reason not in ABOUT_THE_NUMBER or step.after not in FINAL:
             continue
         elif memory.suppress_after(step.account):
-            failed.update([(step.account, subject.number) for subject in step.subjects])
+            # Of a person who was forgotten while it was under way nothing begins anew.
+            forgotten = memory.erasing
+            failed.update([
+                (step.account, subject.number)
+                for subject in step.subjects
+                if subject.id not in forgotten
+            ])  # fmt: skip
             at = max(at, step.at)
     if failed:
         _failed(transaction, memory, failed, at)
