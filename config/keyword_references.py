@@ -16,10 +16,24 @@ from phonenumbers import SUPPORTED_REGIONS
 from config import settings as s
 from config.keyword_files import KeywordFile, read_keywords
 from config.policy_files import PolicyFileError
+from protocol.errors import UsageError
+from protocol.segment import MAX_PARTS, segment
 
 LONGEST: Final = 1_530
 """Characters of an answer: ten parts of the GSM alphabet."""
+MOST_PARTS: Final = 10
+"""Parts of an answer: one with more would be refused whenever it is to be given."""
+_SENDER: Final = "+" + 15 * "0"
+"""The longest that stands for a brand nobody gave."""
 _ANSWERS: Final = ("stop_answer", "help_answer", "start_answer", "welcome", "confirm_text")
+
+
+def parts_of(answer: str, brand: str) -> int:
+    """Parts of an answer as it is sent; some more than any message has if nobody could send it."""
+    try:
+        return segment(answer.replace("{brand}", brand or _SENDER)).count
+    except UsageError:
+        return MAX_PARTS + 1
 
 
 def check(found: s.Settings) -> Iterator[tuple[str, str]]:
@@ -59,6 +73,8 @@ def _account(path: str, account: s.Account, file: KeywordFile | None) -> Iterato
             yield f"{path}.{name}", "an answer has no placeholders but {brand}"
         if len(text) > LONGEST:
             yield f"{path}.{name}", f"{len(text)} characters; an answer has at most {LONGEST}"
+        elif (parts := parts_of(text, words.brand)) > MOST_PARTS:
+            yield f"{path}.{name}", f"{parts} parts; an answer has at most {MOST_PARTS}"
     # It is put into answers, which are texts with placeholders: `{{` would want a value nobody has,
     # and the answer, a STOP's confirmation, be refused.
     if "{" in words.brand or "}" in words.brand:

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import structs
 
+from config.keyword_references import MOST_PARTS
 from config.settings import Account
 from gateway import metrics as m
 from gateway.draft import Admission, Ask, Draft, content, new_messages, texts_of
@@ -35,8 +36,6 @@ MOST: Final = 10_000
 once. More are not given."""
 LIST: Final = 500
 """Answers stored in one call."""
-LONGEST: Final = 10
-"""Parts of an answer: as long as a rule's reply may be."""
 
 
 REFUSABLE: Final = frozenset({Kind.START.value, Kind.JOIN.value})
@@ -155,7 +154,7 @@ class Answering:
                 self._clock(),
                 sender=sender,
                 category=Category.TRANSACTIONAL,
-                max_parts=LONGEST,
+                max_parts=MOST_PARTS,
                 answer=not own_rule,
             )
             drafts = [Draft(f"+{one.number}", position=place) for place, one in enumerate(own)]

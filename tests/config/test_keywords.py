@@ -34,6 +34,8 @@ def test_the_shipped_files_have_a_date_and_a_source() -> None:
         ('join = ["!"]', 4, "at least one letter or digit"),
         ("double_opt_in = true", 4, "no `welcome`, so JOIN subscribes nobody; write one"),
         ('help_answer = "Dear {{name}}"', 4, "an answer has no placeholders but {brand}"),
+        (f'stop_answer = "{"я" * 671}"', 4, "11 parts; an answer has at most 10"),
+        (f'brand = "{"🐦" * 60}"\nstop_answer = "{"{brand}" * 200}"', 5, "parts; an answer has at"),
         ('brand = "{{x}}"', 4, "a brand has no braces"),
         ('brand = "{"', 4, "a brand has no braces"),
         (f'welcome = "{"x" * 1531}"', 4, "1531 characters; an answer has at most 1530"),

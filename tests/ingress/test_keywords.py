@@ -70,6 +70,7 @@ async def test_keywords_are_the_accounts_own(client: Client, rig: Rig) -> None:
         ({"match": "exact", "pattern": "старт"}, "#/pattern", "it means start"),
         ({"match": "glob"}, "#/match", "one of"),
         ({"reply": "Hi {{name}}"}, "#/reply", "no placeholders"),
+        ({"reply": "я" * 671}, "#/reply", "11 parts; it has at most 10"),
         ({"reply": ""}, "#/reply", "got 0"),
         ({"language": "english"}, "#/language", "`language`"),
         ({"priority": 1001}, "#/priority", "`priority`"),

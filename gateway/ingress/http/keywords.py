@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from config.keyword_references import MOST_PARTS, parts_of
 from gateway.ingress.http import answers_keywords as a
 from gateway.ingress.http import registries as r
 from gateway.ingress.http import values
@@ -134,6 +135,12 @@ def _check(call: Call, rule: Rule) -> None:
         raise field_problem(
             "invalid_value", "#/reply", "`reply`: an answer has no placeholders but {brand}"
         )
+    if rule.reply is not None:
+        parts = parts_of(rule.reply, call.account.keywords.brand)
+        if parts > MOST_PARTS:
+            raise field_problem(
+                "invalid_value", "#/reply", f"`reply`: {parts} parts; it has at most {MOST_PARTS}"
+            )
     if rule.match in (Match.EXACT, Match.PREFIX):
         taken = call.service.keywords.everybodys(call.account.name, rule.pattern)
         if taken is not None:
