@@ -21,6 +21,7 @@ from gateway.dispatch.holding import Holding
 from gateway.dispatch.lanes import Routes
 from gateway.dispatch.link import Link
 from gateway.dispatch.outbind import Calls
+from gateway.dispatch.outgoing import Outgoing
 from gateway.dispatch.profile import Profile
 from gateway.dispatch.settler import Settler
 from gateway.dispatch.standing import CAMPAIGNS_SHOWN, CarrierStatus, show
@@ -167,7 +168,7 @@ class Carrier:
         if self._gate is not None and self._gate.fails and self._gate.spent(at):
             self._settle(self._holding.turned_away(messages, at))
             return
-        ready, refused = self._encoder.encode(messages, contents, at)
+        ready, refused = self._encode(messages, contents, at)
         name, routes = self.profile.name, self._fates.routes
         results = [unsendable(each, name, at, why, routes) for each, why in refused]
         ready, held = self._holding.admit(ready, contents, at)
@@ -176,6 +177,27 @@ class Carrier:
             self._fed_since = at
         self._feed.add(ready)
         self._pump()
+
+    def _encode(
+        self, messages: list[Leased], contents: Mapping[int, Content], at: int
+    ) -> tuple[list[Outgoing], list[tuple[Leased, str]]]:
+        """As the encoder does. A message it fails on (a mistake of ours, none is known) ends, and
+        the others go on: leased and forgotten, all of them would be `sending` until a restart."""
+        try:
+            return self._encoder.encode(messages, contents, at)
+        except Exception:  # noqa: BLE001  (the others must not wait for a restart)
+            _log.exception("a message cannot be encoded", extra={"carrier": self.profile.name})
+            self._metrics.count(m.TASK_ERRORS, 1, "encode")
+        ready: list[Outgoing] = []
+        refused: list[tuple[Leased, str]] = []
+        for message in messages:
+            try:
+                one, bad = self._encoder.encode([message], contents, at)
+            except Exception:  # noqa: BLE001  (told above)
+                one, bad = [], [(message, "invalid_text")]
+            ready += one
+            refused += bad
+        return ready, refused
 
     def refresh(self) -> None:
         """More may leave than before, or less."""
