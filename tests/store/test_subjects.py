@@ -124,6 +124,25 @@ async def test_everything_kept_is_told(bench: Bench) -> None:
     assert await bench.store.excluded("nobody", ANN) == []
 
 
+async def test_one_message_that_waits_keeps_no_numbers_of_those_that_are_gone(bench: Bench) -> None:
+    await accept(bench, ANN)
+    await deliver(bench)
+    # Behind it in time, before it in the table: the run of its number stays as long as it waits.
+    bench.now += 1
+    year = 400 * DAY
+    waiting = bench.submission(1, numbers=[BOB], due=bench.now + year, validity=2 * year)
+    await bench.store.accept([waiting])
+    await accept(bench, ANN)
+    await deliver(bench)
+    await bench.maintain()
+    bench.now += int(bench.settings.keep_messages * SECOND) + DAY
+    for _ in range(3):
+        await bench.maintain()
+        bench.now += DAY
+    assert (await bench.store.messages("shop", [waiting.messages[0].id])) != [None]
+    assert traces(bench, ANN) == {}
+
+
 async def test_what_fails_after_an_erasure_is_not_counted_for_the_number(bench: Bench) -> None:
     bench.store.rule_accounts({"shop": AccountRules(3)})
     await accept(bench, ANN)

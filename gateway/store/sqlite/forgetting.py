@@ -72,6 +72,11 @@ DELETE FROM by_ref WHERE (run, account, ref, id) IN (
     FROM json_each(?) AS j CROSS JOIN messages AS m ON m.id = j.value
 )
 """
+CONTENTS_OF: Final = """
+SELECT json_group_array(DISTINCT m.content) FROM json_each(?) AS j CROSS JOIN messages AS m
+ON m.id = j.value
+"""
+DROP_MESSAGES: Final = "DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))"
 UNINDEX_ACCOUNTS: Final = """
 DELETE FROM by_account WHERE (account, id) IN (
     SELECT m.account, m.id FROM json_each(?) AS j CROSS JOIN messages AS m ON m.id = j.value
@@ -124,6 +129,20 @@ def unindex(transaction: Transaction, packed: str) -> None:
     """Let no index lead to these messages by number or reference. They must still have both."""
     transaction.connection.execute(UNINDEX_NUMBERS, (packed,))
     transaction.connection.execute(UNINDEX_REFS, (packed,))
+
+
+def drop_messages(transaction: Transaction, memory: Memory, ids: Sequence[int]) -> None:
+    """Delete messages that ended long ago, with what leads to them and what they alone had.
+
+    At once: a run of the index and what submissions share would else stay until no message before
+    them is left, and one that is scheduled for next year kept every number in the file until then.
+    """
+    connection = transaction.connection
+    packed = pack(list(ids))
+    unindex(transaction, packed)
+    contents: list[int] = unpack(connection, _ids, CONTENTS_OF, packed)
+    connection.execute(DROP_MESSAGES, (packed,))
+    drop_unused(transaction, memory, contents)
 
 
 def erase_texts(transaction: Transaction, memory: Memory, contents: Sequence[int]) -> None:

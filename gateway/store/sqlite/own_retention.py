@@ -20,7 +20,7 @@ from gateway.store.sqlite import forgetting
 from gateway.store.sqlite.memory import MICROS, Memory
 from gateway.store.sqlite.names import ACCOUNT
 from gateway.store.sqlite.packed import pack, unpack
-from gateway.store.sqlite.retention import DROP_MESSAGES, STEP, drop_batch
+from gateway.store.sqlite.retention import STEP, drop_batch
 from gateway.store.sqlite.writer import Transaction
 
 INDEXED_TO: Final = "SELECT coalesce((SELECT value FROM meta WHERE name = 'indexed_to'), 0)"
@@ -188,9 +188,8 @@ class OwnRetention:
         if ripe:
             packed = pack(ripe)
             self._erase(transaction, packed, before)
-            forgetting.unindex(transaction, packed)
             transaction.connection.execute(forgetting.UNINDEX_ACCOUNTS, (packed,))
-            transaction.connection.execute(DROP_MESSAGES, (packed,))
+            forgetting.drop_messages(transaction, self._memory, ripe)
             self._count(transaction, "messages", len(ripe))
         return more
 

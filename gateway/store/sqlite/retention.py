@@ -56,7 +56,6 @@ SELECT json_group_array(json_array(id, deadline IS NULL AND updated < ?)) FROM (
     SELECT id, deadline, updated FROM messages WHERE id > ? AND id < ? ORDER BY id LIMIT ?
 )
 """
-DROP_MESSAGES: Final = "DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))"
 OLD_PARTS: Final = """
 SELECT json_group_array(json_array(id, sent_at)) FROM (
     SELECT id, sent_at FROM parts WHERE id > ? ORDER BY id LIMIT ?
@@ -249,7 +248,7 @@ class Retention:
         )
         ripe = [identifier for identifier, over in walked if over]
         if ripe:
-            connection.execute(DROP_MESSAGES, (pack(ripe),))
+            forgetting.drop_messages(transaction, self._memory, ripe)
             self._count(transaction, "messages", len(ripe))
         stand = walked[-1][0] if len(walked) == STEP else 0
 
