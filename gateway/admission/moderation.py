@@ -30,6 +30,12 @@ customers' texts arrive as values of `{{text}}`: there each text is judged by it
 _GAP: Final = "\n"
 """What stands for placeholders when the template itself is looked at: words end there."""
 
+MANY: Final = 8
+"""Texts from which on it pays to look whether any of them has anything before looking at each: 1 us
+a text instead of 4, where nothing is found, and as much more where something is."""
+TOGETHER: Final = 200_000
+"""Characters looked at as one: half a millisecond of the loop."""
+
 Found = tuple[Draft, tuple[Hit, ...], tuple[Hit, ...]]
 """A draft somebody has to see, what its text has, what its sender has."""
 
@@ -92,6 +98,10 @@ def _find(ask: Ask, drafts: Sequence[Draft], world: World, every: bool) -> list[
             return []
         return [(draft, hits, sender) for draft in drafts]
     every = every or bool(sender)
+    if not every and len(drafts) >= MANY:
+        texts = [draft.text for draft in drafts]
+        if sum(map(len, texts)) <= TOGETHER and words.clean(ask.account, texts):
+            return []
     return [(draft, hits, sender) for draft in drafts if (hits := find(draft.text)) or every]
 
 

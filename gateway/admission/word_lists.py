@@ -210,6 +210,12 @@ class WordLists:
         find_own = own.find
         return lambda text: _applying(account, everybody(text) + find_own(text))
 
+    def clean(self, account: Account, texts: Sequence[str]) -> bool:
+        """Whether certainly none of the texts of the account has an entry."""
+        now = self._now
+        own = now.own.get(account.name)
+        return now.everybody.clean(texts) and (own is None or own.clean(texts))
+
     def in_sender(self, account: Account, sender: str) -> tuple[Hit, ...]:
         """What a sender of the account has."""
         now = self._now

@@ -88,6 +88,8 @@ class Holding:
         self, gate: Gate, ready: list[Outgoing], at: int
     ) -> tuple[list[Outgoing], list[Settled]]:
         closed = gate.closed
+        if not closed and (not ready or gate.fits(max([len(one.bodies) for one in ready]))):
+            return ready, []
         kept: list[Outgoing] = []
         out: list[Outgoing] = []
         never: list[Leased] = []

@@ -50,6 +50,12 @@ class Limit:
             return False
         return self.meter is None or self.meter.left(at) >= pdus
 
+    def holds(self, pdus: int, at: int, now: float) -> bool:
+        """Whether so many PDUs of several messages may leave now, with nothing run into debt."""
+        if self._throttle is not None and self._throttle.available(now) < pdus:
+            return False
+        return self.meter is None or self.meter.left(at) >= pdus
+
     def take(self, pdus: int, at: int, now: float) -> None:
         """It leaves."""
         if self._throttle is not None:

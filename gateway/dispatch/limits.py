@@ -91,6 +91,8 @@ class Limits:
         ):
             return ready, []
         now = self._now()
+        if campaigns is None and self._fit_together(ready, at, now):
+            return ready, []
         kept: list[Outgoing] = []
         results: list[Settled] = []
         touched: dict[Limit, int] = {}
@@ -119,6 +121,26 @@ class Limits:
         for cause, count in causes.items():
             self._metrics.count(m.PUT_OFF, count, carrier, cause)
         return kept, results
+
+    def _fit_together(self, ready: Sequence[Outgoing], at: int, now: float) -> bool:
+        """Take a list that has room as a whole, as nearly all have: one look for each account
+        instead of three for each message."""
+        pdus: dict[str, int] = {}
+        for outgoing in ready:
+            name = outgoing.message.account
+            pdus[name] = pdus.get(name, 0) + len(outgoing.bodies)
+        limited = [
+            (limit, count)
+            for name, count in pdus.items()
+            if (limit := self._accounts.get(name)) is not None
+        ]
+        if not all(limit.holds(count, at, now) for limit, count in limited):
+            return False
+        for limit, count in limited:
+            limit.take(count, at, now)
+            if limit.meter is not None:
+                self._allowances.look(limit.meter, at, 0)
+        return True
 
     def refund(self, unsent: Sequence[Outgoing], campaigns: Campaigns | None, since: int) -> None:
         """Messages noted at `since` or later go back to their lanes."""

@@ -287,3 +287,26 @@ def test_the_shipped_lists_are_whole() -> None:
 )
 def test_ordinary_texts_pass_the_shipped_lists(text: str) -> None:
     assert [hit.label for hit in Matcher(load_lists(("ru", "en"))).find(text)] == []
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=40),
+            st.sampled_from(
+                ["кредит", "К.Р.Е.Д.И.Т", "к р е д и т", "CASlN0", "s3x", "15 %", "cаsinо", "кредо"]
+            ),
+        ),
+        max_size=12,
+    )
+)
+def test_texts_looked_at_together_hide_nothing(texts: list[str]) -> None:
+    words = matcher(*WORDS)
+    if words.clean(texts):
+        assert not any(words.find(text) for text in texts)
+
+
+def test_together_means_a_look_at_each_only_where_something_is() -> None:
+    words = matcher("кредит")
+    assert words.clean(["ваш заказ готов", "hello", "15 000"])
+    assert not words.clean(["ваш заказ готов", "к р е д и т"])

@@ -95,6 +95,11 @@ class Matcher:
         """What a text has, each entry once."""
         return (self._find if len(text) <= LONGEST else self._search.find)(text, False)
 
+    def clean(self, texts: Sequence[str]) -> bool:
+        """Whether certainly none of the texts has anything. Looked at as one: what a call costs
+        whatever the text is paid once. False says nothing: they have to be looked at singly."""
+        return not self._search.touches("\n".join(texts))
+
     def find_in_sender(self, sender: str) -> tuple[Hit, ...]:
         """What a sender has. Operators take senders in ASCII only, so that one in Latin letters may
         well mean a word of another alphabet (`MTC`)."""
@@ -132,6 +137,12 @@ class Search:
             if found[1]:
                 return self._judge(text, found, foreign)
         return self._judge(text, found, foreign) if found[0] else ()
+
+    def touches(self, text: str) -> bool:
+        """Whether the letters of any entry are among the text's, whatever stands between."""
+        if not self._sought:
+            return False
+        return any(next(self._iter(reading), None) is not None for reading in letters(text))
 
     def _judge(
         self, text: str, found: Sequence[list[tuple[int, int]]], foreign: bool

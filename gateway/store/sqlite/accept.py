@@ -2,23 +2,23 @@
 
 In: submissions. Out: rows, with the answers kept for their idempotency keys, all in the
 transaction under way. A list of a thousand messages is five statements. Messages of a campaign
-differ in little: what a run of them shares is bound once.
+differ in little: what many of them share is bound once.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
 from gateway.model import BatchState, Status
-from gateway.store.messages import StoredAnswer, Submission, Text
+from gateway.store.messages import NewMessage, StoredAnswer, Submission, Text
 from gateway.store.sqlite import moderation, told, transitions
 from gateway.store.sqlite.exclusions import tell_excluded
 from gateway.store.sqlite.idempotency import KEPT
@@ -148,12 +148,11 @@ def accept(
             if content.id not in memory.contents:
                 memory.contents.put(content)
                 transaction.on_rollback(partial(memory.contents.forget, content.id))
-        for shape, run in groupby(messages, _shape):
+        for shape, each in _alike(messages):
             name, status, due, deadline, parts, encoding, reason, closes, zone = shape
             lane = lanes.get(name)
             if lane is None:
                 lane = lanes[name] = names.intern(connection, LANE, name)
-            each = list(run)
             kept, sequence = True, 0
             if status == REFUSED:
                 kept, status = False, Status.ACCEPTED  # until `refused` is written, below
@@ -230,6 +229,19 @@ def accept(
 
     transaction.after_commit(committed)
     return answers
+
+
+def _alike(messages: Sequence[NewMessage]) -> Iterable[tuple[Any, list[NewMessage]]]:
+    """Messages by what they share, wherever they stand: recipients of several countries come mixed,
+    and their windows close at different hours."""
+    groups: dict[Any, list[NewMessage]] = {}
+    for message, shape in zip(messages, map(_shape, messages), strict=True):
+        own = groups.get(shape)
+        if own is None:
+            groups[shape] = [message]
+        else:
+            own.append(message)
+    return groups.items()
 
 
 def _answers(
